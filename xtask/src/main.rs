@@ -1,0 +1,75 @@
+//! Everything one types while working on Sotto: `cargo xtask run`, `test`, `dist`, `tidy` and what they are made of.
+//!
+//! This crate knows no protocol and no cryptography. It uses nothing but the standard library and `anyhow`,
+//! so that it is up in seconds on a machine that has compiled nothing yet.
+
+mod digest;
+mod dist;
+mod e2e;
+mod process;
+mod readable;
+mod root;
+mod serve;
+mod size;
+mod stages;
+mod tidy;
+mod tools;
+mod web;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  run [options]            build everything and serve https://localhost:5001 (options go to `sotto serve`)
+  test [stage…]            every check there is, or only the named ones; `test --list` names them
+  dist                     the release binary target/release/sotto, web client inside
+  tidy                     the rules of the house that a program can check
+  web                      the WebAssembly core and the page, into web/dist
+  sim [options]            many clients and one server in one thread, from one seed
+  bench [browser] [--json] the figures of docs/PERFORMANCE.md
+  e2e [chromium|firefox] [filter]
+                           the browser suite against the release binary
+  shots                    a picture of every screen into docs/shots
+  size                     what a first visit has to load, against its budget
+  readable                 searches what the last browser run left on the server for its texts
+  tools                    only checks and installs what the other commands need
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let Some((command, rest)) = arguments.split_first() else {
+        print!("{HELP}");
+        return Ok(());
+    };
+    match command.as_str() {
+        "run" => serve::run(rest),
+        "test" => stages::run(rest),
+        "dist" => dist::dist().map(|binary| println!("{}", binary.display())),
+        "tidy" => tidy::run(),
+        "web" => web::build().map(|dist| println!("{}", dist.display())),
+        "sim" => process::run(process::cargo(["run", "--quiet", "--package", "sim", "--bin", "sim", "--"]).args(rest)),
+        "bench" => e2e::bench(rest),
+        "e2e" => e2e::run(rest),
+        "shots" => e2e::shots(),
+        "size" => size::check().map(|lines| lines.iter().for_each(|line| println!("{line}"))),
+        "readable" => readable::check().map(|lines| lines.iter().for_each(|line| println!("{line}"))),
+        "tools" => tools::all(),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(())
+        }
+        other => bail!("no command {other:?}; `cargo xtask help` lists them"),
+    }
+}
