@@ -1,0 +1,56 @@
+//! Starts the browser suite in web/e2e with the binary it is to drive.
+
+use crate::{dist, process, root, tools};
+use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+const BROWSERS: [&str; 2] = ["chromium", "firefox"];
+
+/// `e2e [chromium|firefox] [filter]`: both browsers when none is named.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let named = arguments.first().filter(|first| BROWSERS.contains(&first.as_str()));
+    let filter = if named.is_some() { arguments.get(1) } else { arguments.first() };
+    let binary = ready()?;
+    let mut failed = Vec::new();
+    for browser in BROWSERS.iter().filter(|browser| named.is_none_or(|named| named == *browser)) {
+        if process::run(suite("run.js", &binary).args(["--browser", browser]).args(filter)).is_err() {
+            failed.push(*browser);
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { bail!("the browser suite failed in {}", failed.join(" and ")) }
+}
+
+/// One browser with the binary that `test` has already built; returns what the suite said.
+pub(crate) fn stage(browser: &str) -> Result<String> {
+    tools::for_browser_tests()?;
+    process::tee(suite("run.js", &root::target().join("release/sotto")).args(["--browser", browser]))
+}
+
+/// A picture of every screen, two widths, two themes.
+pub(crate) fn shots() -> Result<()> {
+    let binary = ready()?;
+    process::run(&mut suite("shots.js", &binary))
+}
+
+/// `bench browser` is ours, everything else belongs to the crate of that name.
+pub(crate) fn bench(arguments: &[String]) -> Result<()> {
+    match arguments.split_first() {
+        Some((first, rest)) if first == "browser" => {
+            let binary = ready()?;
+            process::run(suite("bench.js", &binary).args(rest))
+        }
+        _ => process::run(process::cargo(["run", "--quiet", "--release", "--package", "bench", "--"]).args(arguments)),
+    }
+}
+
+fn ready() -> Result<std::path::PathBuf> {
+    tools::for_browser_tests()?;
+    dist::dist()
+}
+
+fn suite(script: &str, binary: &Path) -> Command {
+    let mut command = process::node(&root::root().join("web/e2e"), "node", [script, "--binary"]);
+    command.arg(binary).arg("--report").arg(root::memory());
+    command
+}
