@@ -1,0 +1,22 @@
+//! Conversations: the log, the public group, who is in.
+
+mod acknowledge;
+mod append;
+mod commit;
+mod create;
+mod fetch;
+mod group_info;
+mod hello;
+mod list;
+pub(crate) mod rows;
+mod wanted;
+
+pub use acknowledge::{AcknowledgeError, acknowledge};
+pub use append::{AppendError, append};
+pub use commit::{CommitError, commit};
+pub use create::{CreateError, create};
+pub use fetch::{FetchError, Range, fetch};
+pub use group_info::{GroupInfoError, group_info};
+pub use hello::{HelloError, hello};
+pub use list::list;
+pub use wanted::wanted;

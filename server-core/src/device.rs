@@ -1,0 +1,8 @@
+//! Devices: enrolled by the account's next statement, gone by retirement, revocation or because a new one took over.
+
+mod enrol;
+mod revoke;
+pub(crate) mod rows;
+
+pub use enrol::{EnrolError, enrol};
+pub use revoke::{RevokeError, revoke};

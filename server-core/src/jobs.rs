@@ -1,0 +1,5 @@
+//! What runs by the clock.
+
+mod purge;
+
+pub use purge::purge;

@@ -1,0 +1,1 @@
+//! The public group of a conversation.

@@ -1,0 +1,1 @@
+//! Attempts, counted by GCRA rows.

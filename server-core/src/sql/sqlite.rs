@@ -1,0 +1,134 @@
+//! SQLite: the only file that names its driver.
+
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
+
+use super::{Named, Param, Row, Sql, SqlError, Value};
+
+/// One connection. Statements are prepared once and kept.
+#[derive(Debug)]
+pub struct Sqlite {
+    connection: Connection,
+}
+
+/// Set before anything is written; `page_size` must come first.
+const WRITER: &str = "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+    PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-65536;
+    PRAGMA secure_delete=FAST; PRAGMA mmap_size=268435456;";
+const READER: &str = "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456;";
+
+impl Sqlite {
+    /// Opens the file for writing, making it if it is not there.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn open(path: &Path) -> Result<Self, SqlError> {
+        Self::set_up(Connection::open(path).map_err(error)?, WRITER)
+    }
+
+    /// Opens an existing file for reading.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn open_reader(path: &Path) -> Result<Self, SqlError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Self::set_up(Connection::open_with_flags(path, flags).map_err(error)?, READER)
+    }
+
+    /// A database that lives as long as this value.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn in_memory() -> Result<Self, SqlError> {
+        Self::set_up(Connection::open_in_memory().map_err(error)?, WRITER)
+    }
+
+    fn set_up(connection: Connection, pragmas: &str) -> Result<Self, SqlError> {
+        connection.set_prepared_statement_cache_capacity(256);
+        connection.execute_batch(pragmas).map_err(error)?;
+        Ok(Self { connection })
+    }
+
+    /// Runs several statements without parameters: migrations, BEGIN, COMMIT, savepoints.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn script(&mut self, text: &str) -> Result<(), SqlError> {
+        self.connection.execute_batch(text).map_err(error)
+    }
+
+    /// Runs one kept statement without parameters.
+    ///
+    /// # Errors
+    /// [`SqlError`].
+    pub fn control(&mut self, statement: &'static str) -> Result<(), SqlError> {
+        self.connection.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map(drop).map_err(error)
+    }
+
+    /// Is a transaction open? SQLite ends one by itself after some failures.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+}
+
+impl Sql for Sqlite {
+    fn execute(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<usize, SqlError> {
+        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
+        bind(&mut prepared, parameters)?;
+        prepared.raw_execute().map_err(error)
+    }
+
+    fn query(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<Vec<Row>, SqlError> {
+        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
+        bind(&mut prepared, parameters)?;
+        let columns = prepared.column_count();
+        let mut rows = prepared.raw_query();
+        let mut found = vec![];
+        while let Some(row) = rows.next().map_err(error)? {
+            let values = (0..columns).map(|column| row.get_ref(column).map_err(error).and_then(value));
+            found.push(Row::new(values.collect::<Result<_, _>>()?));
+        }
+        Ok(found)
+    }
+}
+
+fn bind(prepared: &mut rusqlite::Statement<'_>, parameters: &[Named<'_>]) -> Result<(), SqlError> {
+    if prepared.parameter_count() != parameters.len() {
+        return Err(SqlError::Shape("another number of parameters"));
+    }
+    for (name, parameter) in parameters {
+        let index = prepared.parameter_index(name).map_err(error)?.ok_or(SqlError::Shape("a parameter is not in the text"))?;
+        match *parameter {
+            Param::Null => prepared.raw_bind_parameter(index, rusqlite::types::Null),
+            Param::Int(int) => prepared.raw_bind_parameter(index, int),
+            Param::Bytes(bytes) => prepared.raw_bind_parameter(index, bytes),
+            Param::Text(text) => prepared.raw_bind_parameter(index, text),
+        }
+        .map_err(error)?;
+    }
+    Ok(())
+}
+
+fn value(value: ValueRef<'_>) -> Result<Value, SqlError> {
+    match value {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(int) => Ok(Value::Int(int)),
+        ValueRef::Blob(bytes) => Ok(Value::Bytes(bytes.to_vec())),
+        ValueRef::Text(bytes) => {
+            core::str::from_utf8(bytes).map(|text| Value::Text(text.to_owned())).map_err(|_| SqlError::Shape("not UTF-8"))
+        }
+        ValueRef::Real(_) => Err(SqlError::Shape("a floating-point number")),
+    }
+}
+
+fn error(error: rusqlite::Error) -> SqlError {
+    use ErrorCode::{CannotOpen, ConstraintViolation, DatabaseBusy, DatabaseLocked, DiskFull, ReadOnly, SystemIoFailure};
+    let text = error.to_string();
+    match error.sqlite_error_code() {
+        Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => SqlError::Unavailable(text),
+        Some(ConstraintViolation) => SqlError::Constraint(text),
+        _ => SqlError::Driver(text),
+    }
+}
