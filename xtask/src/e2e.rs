@@ -12,9 +12,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let named = arguments.first().filter(|first| BROWSERS.contains(&first.as_str()));
     let filter = if named.is_some() { arguments.get(1) } else { arguments.first() };
     let binary = ready()?;
+    let plant = plant()?;
     let mut failed = Vec::new();
     for browser in BROWSERS.iter().filter(|browser| named.is_none_or(|named| named == *browser)) {
-        if process::run(suite("run.js", &binary).args(["--browser", browser]).args(filter)).is_err() {
+        if process::run(suite("run.js", &binary).args(&plant).args(["--browser", browser]).args(filter)).is_err() {
             failed.push(*browser);
         }
     }
@@ -24,7 +25,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// One browser with the binary that `test` has already built; returns what the suite said.
 pub(crate) fn stage(browser: &str) -> Result<String> {
     tools::for_browser_tests()?;
-    process::tee(suite("run.js", &root::target().join("release/sotto")).args(["--browser", browser]))
+    let plant = plant()?;
+    process::tee(suite("run.js", &root::target().join("release/sotto")).args(plant).args(["--browser", browser]))
 }
 
 /// A picture of every screen, two widths, two themes.
@@ -47,6 +49,15 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
 fn ready() -> Result<std::path::PathBuf> {
     tools::for_browser_tests()?;
     dist::dist()
+}
+
+/// The tool that puts a lie into a stopped server's database, as the option that names it; nothing while there is no such tool.
+fn plant() -> Result<Vec<std::ffi::OsString>> {
+    if !root::root().join("sim/src/bin/plant-reset.rs").is_file() {
+        return Ok(Vec::new());
+    }
+    process::run(&mut process::cargo(["build", "--quiet", "--package", "sim", "--bin", "plant-reset"]))?;
+    Ok(vec!["--plant".into(), root::target().join("debug/plant-reset").into()])
 }
 
 fn suite(script: &str, binary: &Path) -> Command {

@@ -19,7 +19,7 @@ type Rule = (&'static str, fn(&Tree) -> Found);
 const RULES: [Rule; 19] = [
     ("crates depend on each other only downwards", crates::direction),
     ("the cores know no I/O, clock or randomness", crates::pure),
-    ("openmls stays in the mls folders", crates::openmls),
+    ("openmls stays in the crate and the folders called mls", crates::openmls),
     ("SQL drivers stay in their folders", crates::drivers),
     ("opaque-ke stays in the account folders", crates::opaque),
     ("the server holds no SQL", crates::server_sql),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates whose sources make up the core; `Cargo.lock` speaks for all others.
-const CRATES: [&str; 4] = ["shared", "client-core", "client-store", "client-wasm"];
+const CRATES: [&str; 5] = ["shared", "mls", "client-core", "client-store", "client-wasm"];
 const GENERATED: &str = "web/src/core/generated/pkg";
 const DIST: &str = "web/dist";
 /// What is no input of the page: results, packages, and the suite that looks at it from outside.

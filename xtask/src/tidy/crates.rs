@@ -5,15 +5,16 @@ use super::tree::{File, Tree, code, names, shipped};
 
 const RUST: &[&str] = &[".rs"];
 /// The crates that ship.
-const SHIPPED: [&str; 6] = ["shared/", "client-core/", "client-store/", "client-wasm/", "server-core/", "server/"];
+const SHIPPED: [&str; 7] = ["shared/", "mls/", "client-core/", "client-store/", "client-wasm/", "server-core/", "server/"];
 /// Tools: they may know everybody, and nobody knows them.
 const TOOLS: [&str; 4] = ["sim", "fuzz", "bench", "xtask"];
-const OURS: [&str; 10] =
-    ["shared", "client-core", "client-store", "client-wasm", "server-core", "server", "sim", "fuzz", "bench", "xtask"];
+const OURS: [&str; 11] =
+    ["shared", "mls", "client-core", "client-store", "client-wasm", "server-core", "server", "sim", "fuzz", "bench", "xtask"];
 
 fn may_know(name: &str) -> &'static [&'static str] {
     match name {
-        "client-core" | "server-core" => &["shared"],
+        "mls" => &["shared"],
+        "client-core" | "server-core" => &["mls", "shared"],
         "client-store" => &["client-core", "shared"],
         "client-wasm" => &["client-core", "client-store", "shared"],
         "server" => &["server-core", "shared"],
@@ -77,7 +78,7 @@ const IMPURE_CRATES: [&str; 8] = ["tokio", "axum", "hyper", "wasm-bindgen", "web
 
 pub(super) fn pure(tree: &Tree) -> Found {
     let mut found = Vec::new();
-    for name in ["shared", "client-core", "server-core"] {
+    for name in ["shared", "mls", "client-core", "server-core"] {
         found.extend(lines(tree.below(&format!("{name}/src/"), RUST), |line| IMPURE.iter().any(|word| names(line, word))));
         let path = format!("{name}/Cargo.toml");
         let named = tree.get(&path).map(|file| dependencies(&file.text)).unwrap_or_default();
@@ -117,7 +118,7 @@ fn sources<'a>(tree: &'a Tree, home: &'a [&'a str]) -> impl Iterator<Item = &'a 
 
 pub(super) fn openmls(tree: &Tree) -> Found {
     let words = ["openmls", "openmls_traits", "openmls_libcrux_crypto", "openmls_basic_credential", "openmls_memory_storage"];
-    let home = ["client-core/src/mls", "server-core/src/mls"];
+    let home = ["mls/", "client-core/src/mls", "server-core/src/mls"];
     lines(sources(tree, &home), |line| words.iter().any(|word| names(line, word)))
 }
 

@@ -1,0 +1,121 @@
+// Everything that can end ends, at moments nobody chose, while people write.
+import { crash, endWorkers } from '../browser.js';
+import { text } from '../names.js';
+import * as on from '../page.js';
+import { moment, pick, random } from '../random.js';
+import { until } from '../until.js';
+
+/** Each wanted text exactly once, no other text twice. */
+function exactlyOnce(counts, wanted, who) {
+  const missing = wanted.filter(one => !counts.has(one));
+  const doubled = [...counts].filter(([, count]) => count > 1).map(([one, count]) => `${one} × ${count}`);
+  if (missing.length || doubled.length) throw new Error(`${who}: ${missing.length} missing (${missing.slice(0, 3)}), ${doubled.length} doubled (${doubled.slice(0, 3)})`);
+}
+
+export default [
+  {
+    name: 'a server killed 20 times in a busy conversation loses and doubles nothing',
+    limit: 240_000,
+    async run(t) {
+      const [ann, ben] = await t.pair();
+      const sent = [];
+      let over = false;
+      const chatter = async (page, who) => {
+        while (!over) {
+          const one = text(who);
+          await on.send(page, one);
+          sent.push(one);
+          await moment(150);
+        }
+      };
+      const talk = Promise.all([chatter(ann.page, 'ann'), chatter(ben.page, 'ben')]);
+      talk.catch(() => { over = true; });
+      for (let kills = 0; kills < 20 && !over; kills += 1) {
+        await moment(1_200);
+        await t.server.kill();
+        await moment(300);
+        await t.server.start();
+      }
+      over = true;
+      await talk;
+      if (sent.length < 40) throw new Error(`only ${sent.length} messages: that was no busy conversation`);
+      const last = text('last');
+      await on.send(ann.page, last);
+      await on.shown(ben.page, last, { within: 60_000 });
+      await until('nothing to wait any more', async () => {
+        const waiting = [...(await on.messages(ann.page)), ...(await on.messages(ben.page))].filter(message => message.state === 'Sending');
+        return waiting.length === 0;
+      }, { within: 60_000 });
+      for (const one of [ann, ben]) exactlyOnce(await on.countAll(one.page), sent, one.name);
+      console.log(`        ${sent.length} messages over ${t.server.starts} starts`);
+    },
+  },
+  {
+    name: 'tabs and workers that end at 50 random moments lose and double nothing',
+    limit: 420_000,
+    async run(t) {
+      const [ann, ben] = await t.pair([{ stay: true }, {}]);
+      const address = ann.page.url();
+      const open = async () => {
+        const page = await ann.tab();
+        await page.goto(address, { waitUntil: 'domcontentloaded' });
+        return { page, worker: true };
+      };
+      const tabs = [{ page: ann.page, worker: true }, await open(), await open()];
+      const taken = [];
+      let over = false;
+      /** Writes in whatever tab stands in this place. What the page took over before it ended counts. */
+      const chatter = async place => {
+        while (!over) {
+          const one = text(`tab ${place}`);
+          const { page } = tabs[place];
+          try {
+            await on.send(page, one);
+            await on.shown(page, one, { within: 8_000 });
+            taken.push(one);
+          } catch (error) {
+            if (tabs[place].page === page && !tabs[place].ending && !over) throw error;
+          }
+          await moment(120);
+        }
+      };
+      const talk = Promise.all([0, 1, 2].map(chatter));
+      talk.catch(() => { over = true; });
+      const kinds = t.kind === 'chromium' ? ['close', 'worker', 'crash', 'reload'] : ['close', 'worker', 'reload'];
+      const told = {};
+      for (let ends = 0; ends < 50 && !over; ends += 1) {
+        await moment(500);
+        const place = Math.floor(random() * tabs.length);
+        const tab = tabs[place];
+        // A page whose worker was ended has to be loaded again some time, as its user would do.
+        const kind = tab.worker ? pick(kinds) : 'reload';
+        told[kind] = (told[kind] ?? 0) + 1;
+        tab.ending = true;
+        if (kind === 'worker') {
+          await endWorkers(tab.page);
+          tab.worker = false;
+          tab.ending = false;
+          if (tabs.some(other => other.worker)) continue;
+        }
+        if (kind === 'reload' || kind === 'worker') {
+          await tab.page.reload({ waitUntil: 'domcontentloaded' });
+          tabs[place] = { page: tab.page, worker: true };
+        } else {
+          if (kind === 'crash') await crash(tab.page);
+          await tab.page.close();
+          tabs[place] = await open();
+        }
+        await on.field(tabs[place].page, 'Message');
+      }
+      over = true;
+      await talk;
+      if (taken.length < 50) throw new Error(`only ${taken.length} messages: nobody was busy`);
+      const last = text('last');
+      await tabs[0].page.reload({ waitUntil: 'domcontentloaded' });
+      await on.send(tabs[0].page, last);
+      await on.shown(ben.page, last, { within: 60_000 });
+      for (const page of [ben.page, tabs[0].page]) exactlyOnce(await on.countAll(page), taken, page === ben.page ? 'the other side' : 'the own side');
+      console.log(`        ${taken.length} messages, ends: ${JSON.stringify(told)}`);
+    },
+  },
+];
