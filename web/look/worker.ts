@@ -1,0 +1,2 @@
+// Stands in for the core's worker in pictures.
+self.postMessage('ready');

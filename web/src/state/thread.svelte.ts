@@ -1,0 +1,69 @@
+// The messages of one conversation that this page holds: a run without gaps up to the newest.
+import type { Core, Id, Message } from '../core/types';
+
+const PAGE = 60;
+
+export class Thread {
+  readonly id: Id;
+  /** Ascending by order. Replaced, never changed in place. */
+  items = $state.raw<readonly Message[]>([]);
+  /** Are there older ones in the store? */
+  more = $state(true);
+  ready = $state(false);
+  /** Order of the first message that was new when the chat was opened; the line stays until it is left. */
+  newFrom = $state<number | null>(null);
+  /** Order of the last message that was new then: those that arrive under one's eyes don't count. */
+  newTo = $state(Infinity);
+  /** Where one was reading when the chat was left: a message and its distance from the top, or null for the end. */
+  place: { id: Id; top: number } | null = null;
+
+  #core: Core;
+  #loading: Promise<void> | null = null;
+
+  constructor(core: Core, id: Id) {
+    this.#core = core;
+    this.id = id;
+  }
+
+  /** Loads the newest page and as many before it as hold unread messages (a few at most). */
+  async open(read: number, unread: number): Promise<void> {
+    if (!this.ready) {
+      await this.older();
+      for (let pages = 0; pages < 5 && unread > 0 && this.more && (this.items[0]?.order ?? 0) > read; pages++) await this.older();
+      this.ready = true;
+    }
+    this.newTo = this.items.at(-1)?.order ?? 0;
+    if (unread > 0) this.newFrom = this.items.find(m => !m.own && m.order > read)?.order ?? null;
+  }
+
+  older(): Promise<void> {
+    if (!this.more) return Promise.resolve();
+    this.#loading ??= this.#fetch().finally(() => { this.#loading = null; });
+    return this.#loading;
+  }
+
+  async #fetch(): Promise<void> {
+    const page = await this.#core.run('messages', { conversation: this.id, before: this.items[0]?.order ?? null, limit: PAGE });
+    const known = new Set(this.items.map(m => m.id));
+    const fresh = page.messages.filter(m => !known.has(m.id));
+    this.items = sorted([...fresh, ...this.items]);
+    this.more = page.more && page.messages.length > 0;
+  }
+
+  /** Is it new here? A message that is older than all we hold waits for its page. */
+  put(message: Message): boolean {
+    const at = this.items.findLastIndex(m => m.id === message.id);
+    const first = this.items[0];
+    if (at < 0 && this.more && first && message.order < first.order) return false;
+    const rest = at < 0 ? this.items : this.items.toSpliced(at, 1);
+    const before = rest.findLastIndex(m => m.order <= message.order);
+    this.items = rest.toSpliced(before + 1, 0, message);
+    return at < 0;
+  }
+
+  drop(id: Id): void {
+    this.items = this.items.filter(m => m.id !== id);
+  }
+}
+
+const sorted = (messages: Message[]) => messages.sort((a, b) => a.order - b.order);

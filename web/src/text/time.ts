@@ -1,0 +1,54 @@
+// How moments are written. Words come from the page's language, the clock (12 or 24 hours) from the reader's browser.
+
+const MINUTE = 60_000, HOUR = 60 * MINUTE;
+
+export interface Clock {
+  clock(at: number): string;
+  full(at: number): string;
+  list(at: number, now: number): string;
+  day(at: number, now: number): string;
+}
+
+export function clock(languages: readonly string[], words: { now: string; minutes(n: number): string; today: string; yesterday: string }, zone?: string): Clock {
+  const language = languages.find(l => l.toLowerCase().startsWith('en')) ?? 'en-GB';
+  const hourCycle = new Intl.DateTimeFormat(languages[0], { hour: 'numeric' }).resolvedOptions().hourCycle ?? 'h23';
+  const make = (options: Intl.DateTimeFormatOptions) => {
+    const format = new Intl.DateTimeFormat(language, zone ? { ...options, timeZone: zone } : options);
+    return (at: number) => format.format(at);
+  };
+  const time = make({ hour: '2-digit', minute: '2-digit', hourCycle });
+  const full = make({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle });
+  const weekday = make({ weekday: 'short' });
+  const date = make({ day: 'numeric', month: 'short' });
+  const dateYear = make({ day: 'numeric', month: 'short', year: 'numeric' });
+  const long = make({ weekday: 'long', day: 'numeric', month: 'long' });
+  const longYear = make({ day: 'numeric', month: 'long', year: 'numeric' });
+  const year = make({ year: 'numeric' });
+  const calendar = make({ year: 'numeric', month: 'numeric', day: 'numeric' });
+  const daysAgo = (at: number, now: number) => {
+    if (calendar(at) === calendar(now)) return 0;
+    for (let back = 1; back < 7; back++) if (calendar(at) === calendar(noon(now) - back * 24 * HOUR)) return back;
+    return Infinity;
+  };
+  return {
+    clock: time,
+    full,
+    list(at, now) {
+      if (Math.abs(now - at) < MINUTE) return words.now;
+      if (at <= now && now - at < HOUR) return words.minutes(Math.floor((now - at) / MINUTE));
+      const ago = daysAgo(at, now);
+      return ago === 0 ? time(at) : ago === 1 ? words.yesterday : ago < 7 ? weekday(at) : year(at) === year(now) ? date(at) : dateYear(at);
+    },
+    day(at, now) {
+      const ago = daysAgo(at, now);
+      return ago === 0 ? words.today : ago === 1 ? words.yesterday : year(at) === year(now) ? long(at) : longYear(at);
+    },
+  };
+}
+
+/** Steps of 24 hours from noon never skip a day, also when clocks change. */
+function noon(now: number): number {
+  const date = new Date(now);
+  date.setHours(12, 0, 0, 0);
+  return date.getTime();
+}
