@@ -19,6 +19,8 @@ const FIREFOX = {
   'network.proxy.allow_hijacking_localhost': false, 'browser.sessionstore.resume_from_crash': false,
 };
 
+const WINDOW = { width: 1280, height: 800 };
+
 /** Puts the certificate where this browser keeps what its user trusts. */
 function trust(store, certificate) {
   mkdirSync(store, { recursive: true });
@@ -35,11 +37,11 @@ export async function launch(kind, { folder, authority, proxy }) {
   if (kind === 'chromium') {
     trust(join(home, '.pki/nssdb'), authority);
     const away = proxy ? [`--proxy-server=http://127.0.0.1:${proxy}`] : [];
-    return puppeteer.launch({ browser: 'chrome', executablePath: '/usr/bin/chromium', headless: true, userDataDir: profile, env, args: [...CHROMIUM, ...away], protocolTimeout: 120_000 });
+    return puppeteer.launch({ browser: 'chrome', executablePath: '/usr/bin/chromium', headless: true, userDataDir: profile, env, args: [...CHROMIUM, ...away], protocolTimeout: 120_000, defaultViewport: WINDOW });
   }
   trust(profile, authority);
   const away = proxy ? { 'network.proxy.type': 1, 'network.proxy.http': '127.0.0.1', 'network.proxy.http_port': proxy, 'network.proxy.ssl': '127.0.0.1', 'network.proxy.ssl_port': proxy } : {};
-  return puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, userDataDir: profile, env, extraPrefsFirefox: { ...FIREFOX, ...away }, protocolTimeout: 120_000 });
+  return puppeteer.launch({ browser: 'firefox', executablePath: '/usr/bin/firefox-esr', headless: true, userDataDir: profile, env, extraPrefsFirefox: { ...FIREFOX, ...away }, protocolTimeout: 120_000, defaultViewport: WINDOW });
 }
 
 /** Runs in the page before anything else: tells of refusals by policy, and lets a test end a worker as a crash would. */

@@ -155,7 +155,7 @@ export async function countAll(page) {
     const before = seen.size;
     ids.forEach(([id, text], place) => seen.set(id || `${place}`, text));
     quiet = seen.size === before ? quiet + 1 : 0;
-    return quiet >= 25;
+    return quiet >= 60;
   }, { within: 60_000 });
   for (const text of seen.values()) counts.set(text, (counts.get(text) ?? 0) + 1);
   return counts;

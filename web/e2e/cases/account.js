@@ -118,8 +118,9 @@ export default [
       await on.click(ann.page, 'button', 'Settings');
       await on.click(ann.page, 'button', 'Log out');
       await on.find(ann.page, 'dialog', 'Log out?');
-      await on.click(ann.page, 'radio', 'Erase them');
       const dialog = await on.find(ann.page, 'dialog', 'Log out?');
+      const erase = await until('the choice', () => dialog.$('input[value="erase"]'));
+      await erase.click();
       const button = await until('the button of the dialog', () => dialog.$('::-p-aria([name="Log out"][role="button"])'));
       await button.click();
       await on.find(ann.page, 'button', 'Log in');
