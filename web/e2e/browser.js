@@ -66,8 +66,8 @@ function before() {
   Object.defineProperty(globalThis, 'endWorkers', { value: () => made.splice(0).map(worker => worker.terminate()).length });
 }
 
-/** What a refused log-in or a line that is down makes the browser itself write; each case says by its assertions whether that was right. */
-const NETWORK = /Failed to load resource|WebSocket connection to|can.t establish a connection|was interrupted while the page was loading|NetworkError|net::ERR_|Cross-Origin Request Blocked/;
+/** What the browser itself writes about a refused log-in, a line that is down, or a part of a header that it does not know yet. */
+const NETWORK = /Integrity-Policy destination 'style' is not supported|Failed to load resource|WebSocket connection to|can.t establish a connection|was interrupted while the page was loading|NetworkError|net::ERR_|Cross-Origin Request Blocked/;
 
 /** A page that remembers everything it should not have done. */
 export async function openPage(context, complaints) {

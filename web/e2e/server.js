@@ -15,6 +15,10 @@ export const freePort = () => new Promise((resolve, reject) => {
   });
 });
 
+/** Nothing outlives the suite, however it ends. */
+const running = new Set();
+process.on('exit', () => running.forEach(child => child.kill('SIGKILL')));
+
 export class Server {
   #child = null;
   /** Ports one may be reached by; `host` is where the server itself listens. */
@@ -55,7 +59,9 @@ export class Server {
     closeSync(out);
     this.#child = child;
     this.starts += 1;
+    running.add(child);
     child.once('exit', () => {
+      running.delete(child);
       if (this.#child === child) this.#child = null;
     });
     await until('the server to say ready', () => {

@@ -6,7 +6,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
 use std::thread;
+use std::time::Duration;
 
 /// A program with its arguments, run at the top of the work tree and with cargo's own programs first in `PATH`.
 pub(crate) fn program<I, S>(name: impl AsRef<OsStr>, arguments: I) -> Command
@@ -77,17 +79,22 @@ pub(crate) fn tee(command: &mut Command) -> Result<String> {
     let out = child.stdout.take().ok_or_else(|| anyhow!("no output pipe"))?;
     let err = child.stderr.take().ok_or_else(|| anyhow!("no error pipe"))?;
     let (sender, receiver) = std::sync::mpsc::channel();
-    let readers = [copy(Box::new(out), sender.clone()), copy(Box::new(err), sender)];
+    copy(Box::new(out), sender.clone());
+    copy(Box::new(err), sender);
     let mut all = String::new();
-    for line in receiver {
-        let mut console = std::io::stdout().lock();
-        // A closed console is no reason to stop a build.
-        let _ = writeln!(console, "{line}");
-        all.push_str(&line);
-        all.push('\n');
-    }
-    for reader in readers {
-        reader.join().map_err(|_| anyhow!("a reader of `{}` failed", shown(command)))?;
+    loop {
+        match receiver.recv_timeout(AFTERWARDS) {
+            Ok(line) => {
+                // A closed console is no reason to stop a build.
+                let _ = writeln!(std::io::stdout().lock(), "{line}");
+                all.push_str(&line);
+                all.push('\n');
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+            // Something the program left behind may hold its pipes open for ever.
+            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => break,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
     }
     let status = child.wait()?;
     if !status.success() {
@@ -96,7 +103,10 @@ pub(crate) fn tee(command: &mut Command) -> Result<String> {
     Ok(all)
 }
 
-fn copy(from: Box<dyn Read + Send>, to: std::sync::mpsc::Sender<String>) -> thread::JoinHandle<()> {
+/// How long to listen to the pipes of a program that has ended.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
+fn copy(from: Box<dyn Read + Send>, to: Sender<String>) {
     thread::spawn(move || {
         let mut lines = BufReader::new(from);
         let mut line = Vec::new();
@@ -107,11 +117,30 @@ fn copy(from: Box<dyn Read + Send>, to: std::sync::mpsc::Sender<String>) -> thre
                 return;
             }
         }
-    })
+    });
 }
 
 /// What the program prints, or nothing if it is missing or fails.
 pub(crate) fn said(name: &str, arguments: &[&str]) -> Option<String> {
     let output = program(name, arguments).stderr(Stdio::null()).output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_leaves_behind_does_not_hold_us_up() {
+        let start = std::time::Instant::now();
+        let said = tee(&mut program("sh", ["-c", "sleep 30 & echo one; echo two >&2"])).unwrap();
+        assert!(said.contains("one") && said.contains("two"));
+        assert!(start.elapsed() < Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_program_that_fails_is_named() {
+        let told = tee(&mut program("sh", ["-c", "exit 3"])).unwrap_err().to_string();
+        assert!(told.contains("sh -c exit 3"), "{told}");
+    }
 }
