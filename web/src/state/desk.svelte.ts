@@ -78,6 +78,7 @@ export class Desk {
         const message = event.message;
         const fresh = this.#threads.get(message.conversation)?.put(message) ?? false;
         if (fresh && !message.own && message.kind === 'text' && message.conversation === this.open) this.#announce(message);
+        if (message.own && message.state === 'failed' && message.conversation === this.open) this.say(t('talk.announce', t('state.failed'), oneLine(message.text)));
         this.now = Math.max(this.now, Date.now());
         return;
       }

@@ -2,6 +2,8 @@
 import type { Core, Id, Message } from '../core/types';
 
 const PAGE = 60;
+/** How far back an address is looked for, and in what steps. */
+const SEARCH_PAGE = 500, SEARCH_PAGES = 40;
 
 export class Thread {
   readonly id: Id;
@@ -36,14 +38,23 @@ export class Thread {
     if (unread > 0) this.newFrom = this.items.find(m => !m.own && m.order > read)?.order ?? null;
   }
 
-  older(): Promise<void> {
+  older(limit = PAGE): Promise<void> {
     if (!this.more) return Promise.resolve();
-    this.#loading ??= this.#fetch().finally(() => { this.#loading = null; });
+    this.#loading ??= this.#fetch(limit).finally(() => { this.#loading = null; });
     return this.#loading;
   }
 
-  async #fetch(): Promise<void> {
-    const page = await this.#core.run('messages', { conversation: this.id, before: this.items[0]?.order ?? null, limit: PAGE });
+  /** Loads back to a message; its place, or -1 when it is not here. */
+  async find(id: Id): Promise<number> {
+    for (let page = 0; ; page++) {
+      const at = this.items.findIndex(m => m.id === id);
+      if (at >= 0 || !this.more || page === SEARCH_PAGES) return at;
+      await this.older(SEARCH_PAGE);
+    }
+  }
+
+  async #fetch(limit: number): Promise<void> {
+    const page = await this.#core.run('messages', { conversation: this.id, before: this.items[0]?.order ?? null, limit });
     const known = new Set(this.items.map(m => m.id));
     const fresh = page.messages.filter(m => !known.has(m.id));
     this.items = sorted([...fresh, ...this.items]);

@@ -30,7 +30,7 @@ export const oneLine = (text: string): string => plain(text.slice(0, 300)).repla
 /** Without controls (but tabs and line breaks) and without marks that turn the direction of what follows. */
 export const plain = (text: string): string => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/gu, '');
 
-const FOLD_CHARS = 1_200, FOLD_LINES = 18;
+const FOLD_CHARS = 700, FOLD_LINES = 18;
 
 /** The beginning of a very long message, or null when it is short enough to show whole. */
 export function folded(text: string): string | null {
