@@ -1,6 +1,7 @@
 // node run.js --browser chromium|firefox --binary <sotto> [--plant <tool>] [--report <folder>] [filter]
 // Runs every case in one browser and ends with `chromium: N passed, M failed`. No case at all is a failure too.
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SEED } from './random.js';
@@ -11,7 +12,7 @@ const { values, positionals } = parseArgs({ allowPositionals: true, options: { b
 const { browser: kind, binary, plant, report } = values;
 const filter = positionals[0] ?? '';
 const suite = await new Suite({ kind, binary, plant }).open();
-const failures = join(report ?? suite.folder, 'failures', kind);
+const failures = join(report ?? tmpdir(), 'failures', kind);
 
 const cases = [];
 for (const file of readdirSync(new URL('cases/', import.meta.url)).filter(name => name.endsWith('.js')).sort()) {

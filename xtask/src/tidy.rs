@@ -16,7 +16,7 @@ type Found = Vec<String>;
 
 type Rule = (&'static str, fn(&Tree) -> Found);
 
-const RULES: [Rule; 19] = [
+const RULES: [Rule; 20] = [
     ("crates depend on each other only downwards", crates::direction),
     ("the cores know no I/O, clock or randomness", crates::pure),
     ("openmls stays in the crate and the folders called mls", crates::openmls),
@@ -32,6 +32,7 @@ const RULES: [Rule; 19] = [
     ("nothing switches certificate checks off", everywhere::certificates),
     ("nothing names the machine it was written on", everywhere::machines),
     ("packages come from the public registries", everywhere::registries),
+    ("what must be one is there in one version", everywhere::one_version),
     ("no note is left for later", everywhere::later),
     ("every path the documents name exists", docs::paths),
     ("no test is switched off", everywhere::switched_off),

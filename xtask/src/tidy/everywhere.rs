@@ -59,6 +59,17 @@ pub(super) fn registries(tree: &Tree) -> Found {
     found
 }
 
+/// Crates of which a second version would be a second implementation of something that must be one.
+const ONE_VERSION: [&str; 9] =
+    ["hyper", "libsqlite3-sys", "openmls", "opaque-ke", "rusqlite", "rustls", "tokio", "tokio-rustls", "tungstenite"];
+
+pub(super) fn one_version(tree: &Tree) -> Found {
+    let lock = tree.get("Cargo.lock").map(|file| file.text.as_str()).unwrap_or_default();
+    let count = |name: &str| lock.lines().filter(|line| *line == format!("name = \"{name}\"")).count();
+    let twice = ONE_VERSION.iter().filter(|name| count(name) > 1);
+    twice.map(|name| format!("Cargo.lock: {} versions of {name}", count(name))).collect()
+}
+
 pub(super) fn later(tree: &Tree) -> Found {
     let marks = [
         concat!("TO", "DO:"),
@@ -108,6 +119,12 @@ mod tests {
         assert_eq!(registries(&Tree::of(&[("web/package-lock.json", npm)])).len(), 1);
         let good = "\"resolved\": \"https://registry.npmjs.org/a/-/a.tgz\",\n";
         assert!(registries(&Tree::of(&[("web/package-lock.json", good)])).is_empty());
+    }
+
+    #[test]
+    fn a_second_version_is_found() {
+        let lock = "name = \"rustls\"\nversion = \"0.23.1\"\n\nname = \"rustls\"\nversion = \"0.24.0\"\n\nname = \"rustls-pki-types\"\n";
+        assert_eq!(one_version(&Tree::of(&[("Cargo.lock", lock)])), ["Cargo.lock: 2 versions of rustls"]);
     }
 
     #[test]
