@@ -141,7 +141,11 @@ impl Batch {
     /// Is there nothing to write?
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.messages.is_empty() && self.gone.is_empty() && self.delivered.is_empty() && self.moved.is_empty()
+        self.rows.is_empty()
+            && self.messages.is_empty()
+            && self.gone.is_empty()
+            && self.delivered.is_empty()
+            && self.moved.is_empty()
     }
 }
 

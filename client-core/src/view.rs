@@ -1,8 +1,8 @@
 //! What screens see: plain data, the only types exported to TypeScript (`web/src/core/types.ts`).
 
 use serde::{Deserialize, Serialize};
-use shared::{AccountId, ConversationId, DeviceId, MessageId, Millis};
 use sha2::{Digest as _, Sha256};
+use shared::{AccountId, ConversationId, DeviceId, MessageId, Millis};
 
 /// A person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

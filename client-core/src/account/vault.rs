@@ -1,0 +1,151 @@
+//! The account root key, its wraps, and the vault below it (protocol §1).
+
+use ed25519_dalek::SigningKey;
+use minicbor::{Decode, Encode};
+use shared::{
+    AccountId, Bytes, DeviceId, codec,
+    http::{Secrets, Wrap, WrapKind},
+    label::Label,
+    statement::{self, Statement},
+};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{derive, entropy::Entropy, sealed};
+
+/// What the vault holds. In memory only while one registers, unlocks, certifies or recovers.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Vault {
+    /// Seed of the identity key.
+    #[n(0)]
+    pub(crate) identity: Bytes,
+    /// Archive keys of generations before this one, oldest first.
+    #[n(1)]
+    pub(crate) archive_keys: Vec<Bytes>,
+    /// Key-stretching version of the password record.
+    #[n(2)]
+    pub(crate) ksf: u8,
+    /// The random store secret of each device.
+    #[n(3)]
+    pub(crate) stores: Vec<StoreSecret>,
+}
+
+/// The secret below a device's local store.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct StoreSecret {
+    #[n(0)]
+    pub(crate) device: DeviceId,
+    #[n(1)]
+    pub(crate) secret: Bytes,
+}
+
+impl Drop for Vault {
+    fn drop(&mut self) {
+        self.identity.0.zeroize();
+        self.archive_keys.iter_mut().for_each(|key| key.0.zeroize());
+        self.stores.iter_mut().for_each(|store| store.secret.0.zeroize());
+    }
+}
+
+impl Vault {
+    /// The identity key.
+    pub(crate) fn identity_key(&self) -> Result<SigningKey, CannotUnwrap> {
+        self.identity.array().map(|seed| SigningKey::from_bytes(&Zeroizing::new(seed))).ok_or(CannotUnwrap)
+    }
+
+    /// The store secret of a device.
+    pub(crate) fn store(&self, device: DeviceId) -> Option<&Bytes> {
+        self.stores.iter().find(|store| store.device == device).map(|store| &store.secret)
+    }
+
+    pub(crate) fn seal(&self, root: &Root, account: AccountId, number: u64, entropy: &mut Entropy) -> Vec<u8> {
+        let key = root.key(Label::Vault);
+        let plain = Zeroizing::new(codec::encode(self));
+        sealed::seal(&key, &sealed::vault_place(account, root.generation, number), &plain, entropy)
+    }
+}
+
+/// The root key and its generation.
+#[derive(Clone)]
+pub(crate) struct Root {
+    pub(crate) secret: Zeroizing<[u8; 32]>,
+    pub(crate) generation: u32,
+}
+
+impl Root {
+    /// A key below it.
+    pub(crate) fn key(&self, label: Label) -> derive::Key {
+        derive::below_root(&self.secret, self.generation, label)
+    }
+
+    /// Seals it under a wrap key.
+    pub(crate) fn wrap(
+        &self,
+        key: &derive::Key,
+        account: AccountId,
+        kind: WrapKind,
+        record: u32,
+        entropy: &mut Entropy,
+    ) -> Wrap {
+        let place = sealed::wrap_place(account, kind, self.generation, record);
+        Wrap {
+            kind,
+            generation: self.generation,
+            record,
+            sealed: sealed::seal(key, &place, self.secret.as_ref(), entropy).into(),
+        }
+    }
+}
+
+/// The account's sealed belongings do not open or do not fit together. An error, never a reason to make new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the account's sealed belongings do not open")]
+pub(crate) struct CannotUnwrap;
+
+/// Everything of an account, opened and checked against its newest statement.
+pub(crate) struct Opened {
+    pub(crate) root: Root,
+    pub(crate) vault: Vault,
+    pub(crate) vault_number: u64,
+    pub(crate) identity: SigningKey,
+    pub(crate) wraps: Vec<Wrap>,
+    pub(crate) sealed_vault: Bytes,
+    pub(crate) newest: Statement,
+}
+
+/// Opens what the server holds with the key of one wrap kind, and checks that it is what the newest statement names: a
+/// server that swaps or keeps back a wrap, the vault or a statement is found here.
+pub(crate) fn open(account: AccountId, secrets: &Secrets, kind: WrapKind, key: &derive::Key) -> Result<Opened, CannotUnwrap> {
+    let chain = statement::verify_chain(None, secrets.statements.iter().map(Bytes::as_slice)).map_err(|_| CannotUnwrap)?;
+    let stated = chain.newest.content();
+    let wraps = secrets.wraps.iter().map(|wrap| wrap.sealed.as_slice());
+    if stated.account != account
+        || stated.vault_number != secrets.vault_number
+        || stated.secrets != statement::hash_of_secrets(wraps, secrets.vault.as_slice())
+    {
+        return Err(CannotUnwrap);
+    }
+    let wrap = secrets.wraps.iter().find(|w| w.kind == kind && w.generation == stated.generation).ok_or(CannotUnwrap)?;
+    let place = sealed::wrap_place(account, kind, wrap.generation, wrap.record);
+    let secret = Zeroizing::new(sealed::open(key, &place, wrap.sealed.as_slice()).map_err(|_| CannotUnwrap)?);
+    let secret: [u8; 32] = secret.as_slice().try_into().map_err(|_| CannotUnwrap)?;
+    let root = Root { secret: Zeroizing::new(secret), generation: wrap.generation };
+    let place = sealed::vault_place(account, root.generation, secrets.vault_number);
+    let plain =
+        Zeroizing::new(sealed::open(&root.key(Label::Vault), &place, secrets.vault.as_slice()).map_err(|_| CannotUnwrap)?);
+    let vault: Vault = codec::decode(&plain).map_err(|_| CannotUnwrap)?;
+    let identity = vault.identity_key()?;
+    if identity.verifying_key().to_bytes() != stated.identity {
+        return Err(CannotUnwrap);
+    }
+    Ok(Opened {
+        root,
+        vault,
+        vault_number: secrets.vault_number,
+        identity,
+        wraps: secrets.wraps.clone(),
+        sealed_vault: secrets.vault.clone(),
+        newest: chain.newest,
+    })
+}

@@ -1,0 +1,190 @@
+//! Dispatch only: who takes an input, and in which order effects leave.
+
+use std::collections::VecDeque;
+
+use shared::Millis;
+
+use crate::{
+    Command, Failure, Input, Output, Slot, Snapshot, Stretch,
+    account::flow::Flow,
+    entropy::Entropy,
+    failure::code,
+    http,
+    output::Answer,
+    session::{Ctx, Session},
+    view,
+};
+
+/// One account slot of one browser. `K` stretches passwords.
+pub struct Client<K: Stretch> {
+    pub(crate) entropy: Entropy,
+    pub(crate) out: VecDeque<Output>,
+    pub(crate) ids: u64,
+    pub(crate) flow: Option<Flow<K>>,
+    /// The flow's request under way.
+    pub(crate) flow_request: Option<u64>,
+    pub(crate) slot: Option<Slot>,
+    pub(crate) session: Option<Session>,
+    /// The session is what the person sees: registered, logged in or unlocked to the end.
+    pub(crate) entered: bool,
+    shown: Option<view::AppState>,
+}
+
+impl<K: Stretch> Client<K> {
+    /// A browser that knows nobody. `seed` is 32 fresh random bytes.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            entropy: Entropy::new(seed),
+            out: VecDeque::new(),
+            ids: 0,
+            flow: None,
+            flow_request: None,
+            slot: None,
+            session: None,
+            entered: false,
+            shown: None,
+        }
+    }
+
+    /// A browser with a closed store.
+    #[must_use]
+    pub fn locked(seed: [u8; 32], slot: Slot) -> Self {
+        Self { slot: Some(slot), ..Self::new(seed) }
+    }
+
+    /// A browser with an open store: everything is there before the network answers.
+    ///
+    /// # Errors
+    /// [`Failure`] with code `store_failed` when a row can't be read: an error, never "does not exist".
+    pub fn open(seed: [u8; 32], snapshot: Snapshot, now: Millis) -> Result<Self, Failure> {
+        let mut client = Self::new(seed);
+        let session = Session::load(snapshot, &mut client.entropy).map_err(|_| Failure::new(code::STORE))?;
+        client.slot = Some(session.slot());
+        client.session = Some(session);
+        client.entered = true;
+        client.with_session(now, |session, ctx| session.connect(ctx));
+        client.settle();
+        Ok(client)
+    }
+
+    /// Takes one happening.
+    pub fn handle(&mut self, now: Millis, input: Input) {
+        match input {
+            Input::Command { id, command } => self.command(now, id, command),
+            Input::Http { id, outcome } => {
+                let outcome = http::outcome(outcome);
+                if self.flow_request == Some(id) {
+                    self.flow_request = None;
+                    self.flow_answer(now, outcome);
+                } else {
+                    self.with_session(now, |session, ctx| session.http(ctx, id, outcome));
+                }
+            }
+            Input::Socket(event) => self.with_session(now, |session, ctx| session.socket(ctx, event)),
+            Input::StoreOpened(snapshot) => self.flow_store_opened(now, snapshot),
+            Input::StoreFailed(_) => self.flow_failed(Failure::new(code::STORE)),
+            Input::Timeout => self.with_session(now, Session::timeout),
+            Input::Online => self.with_session(now, |session, ctx| session.wake(ctx)),
+        }
+        self.settle();
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+
+    /// When to call [`Client::handle`] with [`Input::Timeout`] at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        self.session.as_ref().filter(|_| self.entered).and_then(Session::next_timer)
+    }
+
+    /// Tells the screens everything again: for a tab that just came.
+    pub fn show_all(&mut self) {
+        self.shown = None;
+        self.settle();
+        if let Some(session) = self.session.as_ref().filter(|_| self.entered) {
+            let conversations = session.conversations();
+            self.out
+                .extend(conversations.into_iter().map(|conversation| Output::Show(view::Event::Conversation { conversation })));
+        }
+    }
+
+    pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
+        if let Some(session) = self.session.as_mut() {
+            let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids };
+            run(session, &mut ctx);
+        }
+    }
+
+    pub(crate) fn answer(&mut self, id: u64, result: Result<Answer, Failure>) {
+        self.out.push_back(Output::Answer { id, result });
+    }
+
+    fn command(&mut self, now: Millis, id: u64, command: Command) {
+        match command {
+            Command::Register { .. } | Command::Login { .. } | Command::Unlock { .. } | Command::Recover { .. } => {
+                self.flow_command(now, id, command);
+            }
+            Command::Lock => self.leave(now, id, false, false),
+            Command::Logout { wipe } => self.leave(now, id, true, wipe),
+            command if self.entered => self.with_session(now, |session, ctx| session.command(ctx, id, command)),
+            _ => self.answer(id, Err(Failure::new(code::NOT_NOW))),
+        }
+    }
+
+    /// Closes the store; with `end` the server session too; with `wipe` for good.
+    fn leave(&mut self, now: Millis, id: u64, end: bool, wipe: bool) {
+        if end {
+            self.with_session(now, |session, ctx| session.log_out(ctx, wipe));
+            self.settle();
+        }
+        if self.session.take().is_some() {
+            self.out.push_back(Output::CloseSocket);
+        }
+        self.flow = None;
+        self.flow_request = None;
+        self.entered = false;
+        self.out.push_back(Output::CloseStore { wipe });
+        if wipe {
+            self.slot = None;
+        }
+        self.out.push_back(Output::Show(view::Event::Reset));
+        self.shown = None;
+        self.answer(id, Ok(Answer::Done));
+    }
+
+    /// What the last input changed leaves in the one order that is safe: shown, made durable, sent.
+    fn settle(&mut self) {
+        if let Some(session) = self.session.as_mut() {
+            session.flush(&mut self.out);
+        }
+        let state = self.state();
+        if self.shown.as_ref() != Some(&state) {
+            self.out.push_back(Output::Show(view::Event::State { state: state.clone() }));
+            self.shown = Some(state);
+        }
+    }
+
+    /// What the screens see of the whole.
+    #[must_use]
+    pub fn state(&self) -> view::AppState {
+        if let Some(session) = self.session.as_ref().filter(|_| self.entered) {
+            return session.state();
+        }
+        view::AppState {
+            phase: if self.slot.is_some() { view::Phase::Locked } else { view::Phase::SignedOut },
+            me: self.slot.as_ref().map(|slot| view::Person::new(slot.account, &slot.handle)),
+            device: self.slot.as_ref().map(|slot| slot.device),
+            session: view::SessionState::Live,
+            connection: view::ConnectionState::Connecting,
+            waiting: 0,
+            kit: None,
+            unread: 0,
+            stay: false,
+            theme: view::Theme::System,
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The line: ticket, socket, Hello, and what to do when any of them fails.
+
+use shared::{
+    Bytes, Code, Millis,
+    frame::{self, ClientFrame, ClientHello, ServerFrame, ServerHello},
+    http as body, limits,
+    time::{DAY, MINUTE, SECOND},
+};
+
+use crate::{
+    Output,
+    http::{self, Draft},
+    output::Method,
+    rows::Standing,
+    session::{Ctx, Session, Waits},
+    view::ConnectionState,
+};
+
+/// Where the line stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Idle,
+    Ticketing,
+    Resuming,
+    Opening,
+    Greeting,
+    Online,
+}
+
+/// The line.
+#[derive(Debug, Default)]
+pub(crate) struct Link {
+    stage: Stage,
+    failures: u32,
+    retry: Option<Millis>,
+    ping: Option<Millis>,
+    deadline: Option<Millis>,
+    stalled: Option<Millis>,
+}
+
+impl Link {
+    pub(crate) const fn shown(&self) -> ConnectionState {
+        match self.stage {
+            Stage::Online => ConnectionState::Online,
+            _ if self.failures > 0 => ConnectionState::Offline,
+            _ => ConnectionState::Connecting,
+        }
+    }
+    pub(crate) const fn is_online(&self) -> bool {
+        matches!(self.stage, Stage::Online)
+    }
+}
+
+const PING_EVERY: u64 = 25 * SECOND;
+const ANSWER_WITHIN: u64 = 10 * SECOND;
+const LONGEST_PAUSE: u64 = 30 * SECOND;
+
+impl Session {
+    /// Begins to connect, unless it is under way or useless.
+    pub(crate) fn connect(&mut self, ctx: &mut Ctx<'_>) {
+        if self.ended || self.me.superseded || self.link.stage != Stage::Idle {
+            return;
+        }
+        self.link.retry = None;
+        self.link.stage = Stage::Ticketing;
+        self.link.deadline = Some(ctx.now.plus(MINUTE));
+        self.ask(ctx, Waits::Ticket, Draft { method: Method::Post, path: "/auth/ticket".to_owned(), body: None });
+    }
+
+    /// The browser thinks the line is back: try at once.
+    pub(crate) fn wake(&mut self, ctx: &mut Ctx<'_>) {
+        if self.link.stage == Stage::Idle {
+            self.connect(ctx);
+        } else if self.link.is_online() {
+            self.ping(ctx);
+        }
+    }
+
+    pub(crate) fn ticket(&mut self, answer: &[u8]) {
+        let Ok(ticket) = http::json::<body::Ticket>(answer) else { return };
+        // The subprotocol carries the bytes as base64url, the JSON form of Bytes.
+        let text = serde_json::to_value(&ticket.ticket).ok().and_then(|value| value.as_str().map(str::to_owned));
+        self.link.stage = Stage::Opening;
+        self.effects.push(Output::OpenSocket { ticket: text.unwrap_or_default() });
+    }
+
+    pub(crate) fn begin_resume(&mut self, ctx: &mut Ctx<'_>) {
+        if self.link.stage == Stage::Resuming {
+            return;
+        }
+        if matches!(self.link.stage, Stage::Opening | Stage::Greeting | Stage::Online) {
+            self.effects.push(Output::CloseSocket);
+        }
+        self.link.stage = Stage::Resuming;
+        self.link.deadline = Some(ctx.now.plus(MINUTE));
+        let start = body::ResumeStart { device_id: self.me.device };
+        self.ask(ctx, Waits::ResumeStart, Draft::json(Method::Post, "/auth/resume/start", &start));
+    }
+
+    pub(crate) fn resume_started(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
+        let Ok(started) = http::json::<body::ResumeStarted>(answer) else { return self.broken(ctx) };
+        let finish = body::ResumeFinish { signature: self.sign_resume(&started), resume_id: started.resume_id };
+        self.ask(ctx, Waits::ResumeFinish, Draft::json(Method::Post, "/auth/resume/finish", &finish));
+    }
+
+    pub(crate) fn resumed(&mut self, ctx: &mut Ctx<'_>) {
+        self.link.stage = Stage::Idle;
+        self.connect(ctx);
+        self.retry_stalled(ctx);
+    }
+
+    /// A password log-in renewed the session.
+    pub(crate) fn renewed(&mut self) {
+        self.ended = false;
+        self.link = Link::default();
+    }
+
+    /// The server does not take the device key: the person has to type the password. Everything stays.
+    pub(crate) fn session_over(&mut self, _: &mut Ctx<'_>) {
+        self.ended = true;
+        self.link.stage = Stage::Idle;
+        self.link.deadline = None;
+        self.link.retry = None;
+    }
+
+    /// A new device takes over this store.
+    pub(crate) fn reset_link(&mut self) {
+        self.ended = false;
+        self.link = Link::default();
+        self.live.clear();
+        self.in_flight.clear();
+        self.wanted.clear();
+        self.requests.clear();
+        self.stalled.clear();
+        self.listed = false;
+    }
+
+    /// The line broke somewhere: close, wait with jitter, try again (0.5 s, 1 s, 2 s … 30 s).
+    pub(crate) fn broken(&mut self, ctx: &mut Ctx<'_>) {
+        if matches!(self.link.stage, Stage::Opening | Stage::Greeting | Stage::Online) {
+            self.effects.push(Output::CloseSocket);
+        }
+        self.link.stage = Stage::Idle;
+        self.link.ping = None;
+        self.link.deadline = None;
+        self.in_flight.clear();
+        for live in self.live.values_mut() {
+            live.fetching = false;
+            live.hold = false;
+        }
+        if self.ended || self.me.superseded {
+            return;
+        }
+        let longest = (SECOND << self.link.failures.min(6)).min(LONGEST_PAUSE);
+        self.link.failures += 1;
+        self.link.retry = Some(ctx.now.plus(longest / 2 + ctx.entropy.below(longest / 2 + 1)));
+    }
+
+    pub(crate) fn retry_stalled_later(&mut self, ctx: &mut Ctx<'_>) {
+        let at = ctx.now.plus(2 * SECOND + ctx.entropy.below(SECOND));
+        self.link.stalled = self.link.stalled.or(Some(at));
+    }
+
+    fn retry_stalled(&mut self, ctx: &mut Ctx<'_>) {
+        self.link.stalled = None;
+        for request in core::mem::take(&mut self.stalled) {
+            self.ask(ctx, request.waits, request.draft);
+        }
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<Millis> {
+        let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.at);
+        let link = [self.link.retry, self.link.ping, self.link.deadline, self.link.stalled.filter(|_| !self.ended)];
+        link.into_iter().flatten().chain(wanted.filter(|_| self.link.is_online())).min()
+    }
+
+    /// Something is due.
+    pub(crate) fn timeout(&mut self, ctx: &mut Ctx<'_>) {
+        let due = |at: Option<Millis>| at.is_some_and(|at| at <= ctx.now);
+        if due(self.link.deadline) {
+            self.broken(ctx);
+        } else if due(self.link.retry) {
+            self.connect(ctx);
+        } else if due(self.link.ping) {
+            self.ping(ctx);
+        }
+        if self.link.stalled.is_some_and(|at| at <= ctx.now) {
+            self.retry_stalled(ctx);
+        }
+        self.add_wanted(ctx);
+    }
+
+    fn ping(&mut self, ctx: &mut Ctx<'_>) {
+        let id = ctx.id();
+        self.transmit(&ClientFrame::Ping(id));
+        self.link.ping = Some(ctx.now.plus(PING_EVERY));
+        self.link.deadline = self.link.deadline.or(Some(ctx.now.plus(ANSWER_WITHIN)));
+    }
+
+    pub(crate) fn transmit(&mut self, frame: &ClientFrame) {
+        self.effects.push(Output::Transmit(frame.encode()));
+    }
+
+    /// The socket is open: say where this device stands. The run token of this run is durable since it was drawn, for the
+    /// row that holds it is written before this frame leaves.
+    pub(crate) fn greet(&mut self) {
+        if self.link.stage != Stage::Opening {
+            return;
+        }
+        self.link.stage = Stage::Greeting;
+        let cursors = self
+            .convs
+            .values()
+            .filter(|conv| conv.standing == Standing::Joined)
+            .map(|conv| frame::Cursor { conversation: conv.id, number: conv.cursor })
+            .collect();
+        let hello = ClientHello {
+            version: frame::VERSION,
+            run: self.me.run.clone(),
+            next_run: self.me.next_run.clone(),
+            store_epoch: self.me.store_epoch.clone(),
+            inbox: self.me.inbox,
+            cursors,
+        };
+        self.transmit(&ClientFrame::Hello(hello));
+    }
+
+    pub(crate) fn frame(&mut self, ctx: &mut Ctx<'_>, frame: ServerFrame) {
+        // Any frame is a sign of life.
+        if self.link.is_online() {
+            self.link.deadline = None;
+        }
+        match frame {
+            ServerFrame::Hello(hello) => self.welcomed(ctx, hello),
+            ServerFrame::Appended(appended) => self.appended(ctx, appended),
+            ServerFrame::Refused(refused) => self.append_refused(ctx, &refused),
+            ServerFrame::Entries(entries) => self.entries(ctx, entries),
+            ServerFrame::Head(head) => self.head(ctx, head),
+            ServerFrame::Inbox(items) => self.inbox(ctx, items),
+            ServerFrame::Delivered(delivered) => self.delivered(delivered),
+            ServerFrame::Wanted(wanted) => self.want(ctx, wanted),
+            ServerFrame::Resync => self.resync(ctx),
+            ServerFrame::Bye(code) => self.bye(ctx, &code),
+            ServerFrame::Pong(_) => {}
+        }
+    }
+
+    fn bye(&mut self, ctx: &mut Ctx<'_>, code: &str) {
+        match Code::from_wire(code) {
+            Some(Code::Superseded) => self.superseded(),
+            // The session may be renewable: the ticket's answer will say.
+            Some(Code::GoingAway) => {
+                self.link.failures = 0;
+                self.broken(ctx);
+            }
+            Some(Code::Replaced) => {
+                // A younger run of this very device serves; it holds the store's lock, so this one is about to end.
+                self.effects.push(Output::CloseSocket);
+                self.link.stage = Stage::Idle;
+                self.link.failures = 1;
+                self.link.deadline = None;
+                self.link.ping = None;
+                self.link.retry = Some(ctx.now.plus(LONGEST_PAUSE));
+            }
+            _ => self.broken(ctx),
+        }
+    }
+
+    /// The server knows a newer run: this profile is a copy or was restored. Its group state must not be used again.
+    pub(crate) fn superseded(&mut self) {
+        self.me.superseded = true;
+        self.me_dirty = true;
+        self.ended = true;
+        self.link.stage = Stage::Idle;
+        self.link.deadline = None;
+        self.link.ping = None;
+        self.link.retry = None;
+        self.effects.push(Output::CloseSocket);
+    }
+
+    fn welcomed(&mut self, ctx: &mut Ctx<'_>, hello: ServerHello) {
+        if self.link.stage != Stage::Greeting {
+            return;
+        }
+        self.link.stage = Stage::Online;
+        self.link.failures = 0;
+        self.link.deadline = None;
+        self.link.ping = Some(ctx.now.plus(PING_EVERY));
+        let epoch: Option<Bytes> = Some(hello.store_epoch);
+        if self.me.run != self.me.next_run || self.me.store_epoch != epoch {
+            self.me.run = self.me.next_run.clone();
+            self.me.store_epoch = epoch;
+            self.me_dirty = true;
+        }
+        for head in &hello.heads {
+            self.live.entry(head.conversation).or_default().head = head.number;
+        }
+        for delivered in hello.delivered {
+            self.delivered(delivered);
+        }
+        if !self.listed || hello.heads.iter().any(|head| !self.convs.contains_key(&head.conversation)) {
+            self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+        }
+        if hello.settings > self.me.settings {
+            self.read_settings(ctx);
+        }
+        if usize::try_from(hello.packages).is_ok_and(|left| left < limits::POOL_LOW) {
+            self.refill(ctx, hello.packages);
+        }
+        let known = shared::statement::Statement::parse(self.me.statement.as_slice()).map_or(0, |s| s.content().number);
+        if hello.statement > known {
+            self.ask_statements(ctx, self.me.account, known);
+        }
+        self.retry_stalled(ctx);
+        self.check_contacts(ctx);
+        self.push_settings(ctx);
+        self.resync(ctx);
+    }
+
+    /// Asks for everything by cursor and offers everything that waits.
+    fn resync(&mut self, ctx: &mut Ctx<'_>) {
+        let ids: Vec<_> = self.convs.keys().copied().collect();
+        for id in ids {
+            self.catch_up(ctx, id);
+            self.push_commit(ctx, id);
+            self.pump(ctx, id);
+        }
+    }
+
+    /// Makes fresh one-time packages; their private parts are durable before the request leaves.
+    fn refill(&mut self, ctx: &mut Ctx<'_>, left: u32) {
+        let missing = limits::POOL.saturating_sub(usize::try_from(left).unwrap_or(limits::POOL));
+        let seconds = ctx.now.0 / SECOND;
+        let packages: Vec<Bytes> =
+            (0..missing).filter_map(|_| self.groups.package(seconds, false).ok().map(|package| package.bytes.into())).collect();
+        let last_resort = self.groups.package(seconds, true).ok().map(|package| package.bytes.into());
+        let put = body::PutPackages { packages, last_resort };
+        self.ask(ctx, Waits::Packages, Draft::cbor(Method::Put, "/api/key-packages", &put));
+    }
+}
+
+/// A path older than this is renewed before the next own message.
+pub(crate) const PATH_AGE: u64 = DAY;
+/// So is one that carried this many own messages.
+pub(crate) const PATH_MESSAGES: u64 = 200;

@@ -1,0 +1,50 @@
+//! Conversations, one verb a file.
+
+pub(crate) mod commit;
+pub(crate) mod join;
+pub(crate) mod receive;
+pub(crate) mod start;
+pub(crate) mod wanted;
+
+use sha2::{Digest as _, Sha256};
+use shared::{ConversationId, MessageId, Millis};
+
+use crate::{
+    output::MessageRow,
+    session::Session,
+    view::{self, MessageKind, MessageState, ORDERS, SystemLine},
+};
+
+impl Session {
+    /// A line of Sotto's own, beside row `number`. `place` keeps several lines of one row apart.
+    pub(crate) fn system_line(&mut self, id: ConversationId, number: u64, place: u64, at: Millis, line: SystemLine) {
+        let Some(conv) = self.convs.get(&id) else { return };
+        let order = number * ORDERS + 1 + place.min(ORDERS - 2);
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(b"system line")
+            .chain_update(id.as_bytes())
+            .chain_update(order.to_be_bytes())
+            .finalize()
+            .into();
+        let message = MessageId(digest.first_chunk::<16>().copied().unwrap_or_default());
+        let message = view::Message {
+            id: message,
+            conversation: id,
+            order,
+            author: self.person(conv.with),
+            own: false,
+            kind: MessageKind::System,
+            text: String::new(),
+            system: Some(line),
+            at,
+            state: MessageState::Stored,
+        };
+        self.keep_message(MessageRow {
+            message,
+            number: Some(number),
+            device: self.me.device,
+            content: vec![],
+            opener: vec![],
+        });
+    }
+}

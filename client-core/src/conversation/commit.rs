@@ -1,0 +1,157 @@
+//! Own commits: made, offered again and again with the same id, merged when their number has come.
+
+use sha2::{Digest as _, Sha256};
+use shared::{Bytes, Code, ConversationId, MessageId, authenticated::CommitData, http as body, label::Label};
+
+use crate::{
+    Failure,
+    http::{self, Draft, Refusal},
+    mls::{Candidate, Made},
+    output::Method,
+    rows::{Pending, Standing},
+    session::{Ctx, Session, Waits},
+    view::SystemLine,
+};
+
+impl Session {
+    /// The wire form of a commit, and the hash an echo must match.
+    pub(crate) fn commit_body(&self, generation: u32, message: MessageId, made: &Made) -> (body::Commit, Bytes) {
+        let hash: [u8; 32] = Sha256::digest(&made.commit).into();
+        let body = body::Commit {
+            generation,
+            epoch: made.epoch,
+            message,
+            commit: made.commit.clone().into(),
+            signature: self.sign(Label::CommitBytes, &hash),
+            group_info: made.group_info.clone().into(),
+            welcome: made.welcome.clone().map(Bytes),
+        };
+        (body, hash.into())
+    }
+
+    /// Renews the own path: heals, and lets this device send on after many messages.
+    pub(crate) fn renew_path(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        self.begin_commit(ctx, id, vec![]);
+    }
+
+    /// Makes a commit, unless one is under way.
+    pub(crate) fn begin_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, candidates: Vec<Candidate>) -> bool {
+        let Some(conv) = self.convs.get(&id).filter(|conv| conv.standing == Standing::Joined && conv.pending.is_none()) else {
+            return false;
+        };
+        let generation = conv.generation;
+        let message = MessageId(ctx.entropy.array());
+        let data = CommitData { message, device: self.me.device };
+        let Ok(made) = self.groups.commit((id, generation), candidates, &data) else { return false };
+        let (body, hash) = self.commit_body(generation, message, &made);
+        let pending = Pending {
+            message,
+            epoch: made.epoch,
+            body: shared::codec::encode(&body).into(),
+            hash,
+            creates: false,
+            number: None,
+        };
+        if let Some(conv) = self.conversation(id) {
+            conv.pending = Some(pending);
+        }
+        self.push_commit(ctx, id);
+        true
+    }
+
+    /// Offers the own commit under way, if there is one and nobody is asking already.
+    pub(crate) fn push_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let Some(pending) = self.convs.get(&id).and_then(|conv| conv.pending.clone()) else { return };
+        let mut requests = self.requests.values().chain(&self.stalled);
+        let asking = requests.any(|r| matches!(r.waits, Waits::Commit { conversation } if conversation == id));
+        if asking || pending.number.is_some() {
+            return;
+        }
+        let path = if pending.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
+        self.ask(ctx, Waits::Commit { conversation: id }, Draft::raw_cbor(Method::Post, &path, pending.body.0));
+    }
+
+    /// The server stored the commit: it is merged when every row before it has been applied.
+    pub(crate) fn commit_accepted(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
+        let Ok(committed) = http::cbor::<body::Committed>(answer) else { return };
+        let Some(conv) = self.conversation(id) else { return };
+        let Some(pending) = conv.pending.as_mut() else { return };
+        pending.number = Some(committed.number);
+        let live = self.live.entry(id).or_default();
+        live.head = live.head.max(committed.number);
+        self.commit_passed(ctx, id);
+        self.catch_up(ctx, id);
+    }
+
+    /// Merges the own commit when its number is the next.
+    pub(crate) fn commit_passed(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let Some(conv) = self.convs.get(&id) else { return };
+        let Some(pending) = conv.pending.as_ref().filter(|pending| pending.number == Some(conv.cursor + 1)) else { return };
+        let (creates, number, generation) = (pending.creates, conv.cursor + 1, conv.generation);
+        if self.groups.merge_pending((id, generation)).is_err() {
+            return self.stuck(id);
+        }
+        let now = ctx.now;
+        if let Some(conv) = self.conversation(id) {
+            conv.pending = None;
+            conv.cursor = number;
+            conv.since_path = 0;
+            conv.path_at = now;
+            if creates {
+                conv.standing = Standing::Joined;
+                conv.since = number;
+            }
+        }
+        self.wanted.retain(|(conversation, _), _| *conversation != id);
+        if creates {
+            self.system_line(id, number, 0, now, SystemLine::Started);
+            self.created(id);
+        }
+        self.acknowledge(id);
+        self.after_epoch(ctx, id);
+    }
+
+    /// A new epoch: what was held can be sealed again.
+    pub(crate) fn after_epoch(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.hold = false;
+        }
+        self.pump(ctx, id);
+    }
+
+    /// The server refused the commit; for every code but a stale epoch its outcome is certain now.
+    pub(crate) fn commit_refused(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, refusal: &Refusal) {
+        let Some(pending) = self.convs.get(&id).and_then(|conv| conv.pending.clone()) else { return };
+        match refusal.code() {
+            // Another commit took the epoch: applying it drops the own one, and what is still wanted is done again.
+            Some(Code::StaleEpoch) if !pending.creates => self.catch_up_anyway(ctx, id),
+            Some(Code::ConversationExists) if pending.creates => {
+                self.creation_lost(ctx, id, refusal.failure.detail.as_deref());
+            }
+            _ if pending.creates => {
+                let _: Result<(), _> = self.groups.delete((id, 0));
+                self.convs.remove(&id);
+                self.dirty_convs.insert(id);
+                self.start_failed(id, Failure::from(refusal.clone()));
+            }
+            _ => {
+                let generation = self.convs.get(&id).map_or(0, |conv| conv.generation);
+                let _: Result<(), _> = self.groups.clear_pending((id, generation));
+                let now = ctx.now;
+                if let Some(conv) = self.conversation(id) {
+                    conv.pending = None;
+                    // Not at once again: the reason would be the same.
+                    conv.path_at = now;
+                }
+                self.wanted.retain(|(conversation, _), _| *conversation != id);
+            }
+        }
+    }
+
+    /// A row that the server accepted can't be applied here: nothing more is read or sealed, and the list says so.
+    pub(crate) fn stuck(&mut self, id: ConversationId) {
+        if let Some(conv) = self.conversation(id) {
+            conv.standing = Standing::Stuck;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The inbox: Welcomes into conversations, and notices.
+
+use sha2::{Digest as _, Sha256};
+use shared::{
+    Bytes, Millis,
+    frame::{ClientFrame, InboxBody, InboxItem, WelcomeItem},
+    http::Done,
+};
+
+use crate::{
+    conversation::start::new_conv,
+    http::Draft,
+    output::Method,
+    rows::Standing,
+    session::{Ctx, Session, Waits},
+    view::SystemLine,
+};
+
+/// Hashes of Welcomes kept against replays.
+const WELCOMES: usize = 10_000;
+
+impl Session {
+    /// Items in order; each is done once, then acknowledged.
+    pub(crate) fn inbox(&mut self, ctx: &mut Ctx<'_>, items: Vec<InboxItem>) {
+        let mut last = self.me.inbox;
+        for item in items {
+            if item.number <= last {
+                continue;
+            }
+            last = item.number;
+            match item.body {
+                InboxBody::Welcome(welcome) => self.welcome(ctx, item.number, item.at, &welcome),
+                InboxBody::Settings(change) if change > self.me.settings => self.read_settings(ctx),
+                InboxBody::Settings(_) => {}
+                InboxBody::WelcomeRefused(refused) => {
+                    // Somebody could not open our invitation: the server says again that the device is wanted.
+                    self.catch_up(ctx, refused.conversation);
+                }
+                InboxBody::Statement(notice) => {
+                    let known = self.known_number(notice.account);
+                    if notice.number > known {
+                        self.ask_statements(ctx, notice.account, known);
+                    }
+                }
+            }
+        }
+        if last > self.me.inbox {
+            self.me.inbox = last;
+            self.me_dirty = true;
+            self.transmit(&ClientFrame::InboxAcknowledge(last));
+        }
+    }
+
+    fn welcome(&mut self, ctx: &mut Ctx<'_>, number: u64, at: Millis, item: &WelcomeItem) {
+        let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(item.welcome.as_slice())));
+        let known = self.convs.get(&item.conversation);
+        if self.me.welcomes.contains(&hash) || known.is_some_and(|conv| conv.standing == Standing::Joined) {
+            return;
+        }
+        self.me.welcomes.push(hash);
+        if self.me.welcomes.len() > WELCOMES {
+            self.me.welcomes.remove(0);
+        }
+        self.me_dirty = true;
+        if self.groups_left_over(item) {
+            let _: Result<(), _> = self.groups.delete((item.conversation, item.generation));
+        }
+        let me = self.me.account;
+        let joined = match self.groups.join(item.welcome.as_slice()) {
+            Ok(joined) if (joined.conversation, joined.generation) == (item.conversation, item.generation) => joined,
+            Ok(joined) => {
+                let _: Result<(), _> = self.groups.delete((joined.conversation, joined.generation));
+                return self.refuse_welcome(ctx, number);
+            }
+            Err(_) => return self.refuse_welcome(ctx, number),
+        };
+        let other = joined.policy.roles.iter().map(|(account, _)| *account).find(|account| *account != me);
+        let with = other.unwrap_or(me);
+        let certified = joined
+            .leaves
+            .iter()
+            .filter(|leaf| leaf.account() == me)
+            .all(|leaf| self.me.identity.as_slice() == leaf.who.identity().as_slice());
+        let living = self
+            .convs
+            .values()
+            .any(|conv| conv.with == with && conv.id != item.conversation && conv.standing == Standing::Joined);
+        if !joined.policy.names(me) || !certified || living {
+            let _: Result<(), _> = self.groups.delete((item.conversation, item.generation));
+            return self.refuse_welcome(ctx, number);
+        }
+        let kind = joined.policy.kind;
+        let now = ctx.now;
+        let conv = self
+            .convs
+            .entry(item.conversation)
+            .or_insert_with(|| new_conv(item.conversation, kind, with, Standing::Awaited, now));
+        conv.standing = Standing::Joined;
+        conv.generation = item.generation;
+        conv.cursor = item.number;
+        conv.since = item.number;
+        conv.with = with;
+        conv.pending = None;
+        conv.peers.clear();
+        conv.since_path = 0;
+        conv.path_at = now;
+        self.dirty_convs.insert(item.conversation);
+        let live = self.live.entry(item.conversation).or_default();
+        live.head = live.head.max(item.number);
+        let line = if item.number == 1 { SystemLine::Started } else { SystemLine::JoinedLate };
+        self.system_line(item.conversation, item.number, 0, at, line);
+        self.acknowledge(item.conversation);
+        // Nothing is read before the other person's name and pin are known.
+        self.know(ctx, with);
+        self.catch_up_anyway(ctx, item.conversation);
+        self.pump(ctx, item.conversation);
+    }
+
+    /// Group state of a conversation this device is not in any more (superseded, or added again).
+    fn groups_left_over(&mut self, item: &WelcomeItem) -> bool {
+        self.groups.place((item.conversation, item.generation)).is_ok()
+    }
+
+    fn refuse_welcome(&mut self, ctx: &mut Ctx<'_>, number: u64) {
+        let draft = Draft::json(Method::Post, &format!("/api/inbox/{number}/refused"), &Done {});
+        self.ask(ctx, Waits::InboxRefused, draft);
+    }
+}

@@ -1,0 +1,319 @@
+//! Rows of the log, applied strictly in the order of their numbers.
+
+use sha2::{Digest as _, Sha256};
+use shared::{
+    Bytes, ConversationId, authenticated,
+    frame::{ClientFrame, Cursor, Delivered, Entries, Fetch, Row, RowKind},
+    http as body, limits,
+};
+
+use crate::{
+    content::{self, KIND_TEXT},
+    http::{self, Draft},
+    mls::{GroupError, OpenedRow},
+    output::MessageRow,
+    rows::{Peer, Standing, state_byte},
+    session::{Ctx, Session, Waits},
+    view::{self, MessageKind, MessageState, ORDERS, SystemLine},
+};
+
+/// What became of a row.
+enum Applied {
+    /// Go on with the next.
+    Next,
+    /// It must be fetched by HTTP first.
+    Big,
+    /// It can't be applied.
+    Stuck,
+}
+
+impl Session {
+    /// A hint that there are rows.
+    pub(crate) fn head(&mut self, ctx: &mut Ctx<'_>, head: Cursor) {
+        let live = self.live.entry(head.conversation).or_default();
+        live.head = live.head.max(head.number);
+        self.catch_up(ctx, head.conversation);
+    }
+
+    /// Fetches what is missing, if anything is.
+    pub(crate) fn catch_up(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let behind = self.convs.get(&id).zip(self.live.get(&id)).is_some_and(|(conv, live)| conv.cursor < live.head);
+        if behind {
+            self.catch_up_anyway(ctx, id);
+        }
+    }
+
+    /// Fetches what is missing, even if nothing seems to be.
+    pub(crate) fn catch_up_anyway(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let Some(conv) = self.convs.get(&id) else { return };
+        let named = conv.with == self.me.account || self.contacts.contains_key(&conv.with);
+        let after = conv.cursor;
+        if conv.standing != Standing::Joined || !named || !self.link.is_online() {
+            return;
+        }
+        let live = self.live.entry(id).or_default();
+        if live.fetching {
+            return;
+        }
+        live.fetching = true;
+        let request = ctx.id();
+        self.transmit(&ClientFrame::Fetch(Fetch { request, conversation: id, after, limit: limits::FETCH }));
+    }
+
+    /// Rows by socket.
+    pub(crate) fn entries(&mut self, ctx: &mut Ctx<'_>, entries: Entries) {
+        let id = entries.conversation;
+        let live = self.live.entry(id).or_default();
+        live.head = live.head.max(entries.head);
+        if entries.request != 0 {
+            live.fetching = false;
+        }
+        self.apply(ctx, id, entries.rows);
+    }
+
+    /// Rows by HTTP: those too big for a frame.
+    pub(crate) fn rows(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
+        let Ok(rows) = http::cbor::<body::Rows>(answer) else { return };
+        let live = self.live.entry(id).or_default();
+        live.head = live.head.max(rows.head);
+        live.fetching = false;
+        self.apply(ctx, id, rows.rows);
+    }
+
+    fn apply(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, rows: Vec<Row>) {
+        let Some(before) = self.convs.get(&id).map(|conv| conv.cursor) else { return };
+        for row in rows {
+            let Some(conv) = self.convs.get(&id).filter(|conv| conv.standing == Standing::Joined) else { return };
+            if row.number != conv.cursor + 1 {
+                continue;
+            }
+            match self.apply_row(ctx, id, &row) {
+                Applied::Next => {
+                    if let Some(conv) = self.conversation(id) {
+                        conv.cursor = conv.cursor.max(row.number);
+                    }
+                }
+                Applied::Big => {
+                    self.live.entry(id).or_default().fetching = true;
+                    let path = format!("/api/conversations/{id}/rows?after={}&limit=1", row.number - 1);
+                    self.ask(ctx, Waits::Rows { conversation: id }, Draft::get(path));
+                    break;
+                }
+                Applied::Stuck => return self.stuck(id),
+            }
+        }
+        if self.convs.get(&id).is_some_and(|conv| conv.cursor > before) {
+            self.acknowledge(id);
+        }
+        let (cursor, head) =
+            self.convs.get(&id).zip(self.live.get(&id)).map_or((0, 0), |(conv, live)| (conv.cursor, live.head));
+        if cursor >= head {
+            if let Some(live) = self.live.get_mut(&id) {
+                live.hold = false;
+            }
+            self.pump(ctx, id);
+        } else {
+            self.catch_up(ctx, id);
+        }
+    }
+
+    /// Says that rows are stored here; leaves after they are.
+    pub(crate) fn acknowledge(&mut self, id: ConversationId) {
+        if let Some(conv) = self.convs.get(&id) {
+            let cursor = Cursor { conversation: id, number: conv.cursor };
+            if self.link.is_online() {
+                self.transmit(&ClientFrame::Acknowledge(cursor));
+            }
+        }
+    }
+
+    fn apply_row(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
+        if row.big.is_some() && row.body.is_none() {
+            return Applied::Big;
+        }
+        match row.kind {
+            RowKind::Commit => self.apply_commit(ctx, id, row),
+            RowKind::Message if row.device == self.me.device => {
+                self.own_row(id, row);
+                Applied::Next
+            }
+            RowKind::Message => self.apply_message(id, row),
+            // Leaving a group comes with groups; in direct conversations the server takes none.
+            RowKind::Proposal => Applied::Stuck,
+        }
+    }
+
+    /// A row of this very device: it is ours only when it is byte for byte one of the forms that left.
+    fn own_row(&mut self, id: ConversationId, row: &Row) {
+        let Some(key) = self.outgoing(id, row.message) else { return };
+        let same = self
+            .outbox
+            .get(&key)
+            .is_some_and(|item| row.body.as_ref().is_some_and(|body| item.sealed.iter().any(|variant| variant.bytes == *body)));
+        if !same {
+            return self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+        }
+        self.own_row_stored(id, row.message, row.number, row.at);
+        self.in_flight.retain(|_, flying| *flying != (id, row.message));
+        self.outbox.remove(&key);
+        self.dirty_out.insert(key);
+    }
+
+    fn apply_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
+        let Some(bytes) = &row.body else { return Applied::Stuck };
+        let Some(conv) = self.conversation(id) else { return Applied::Stuck };
+        let generation = conv.generation;
+        let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(bytes.as_slice())));
+        if let Some(pending) = conv.pending.as_mut()
+            && pending.hash == hash
+        {
+            pending.number = Some(row.number);
+            self.commit_passed(ctx, id);
+            return Applied::Next;
+        }
+        let Ok((change, data)) = self.groups.apply((id, generation), bytes.as_slice()) else { return Applied::Stuck };
+        let actor = change.actor.certificate();
+        if data.message != row.message || data.device != actor.device || row.device != actor.device {
+            return Applied::Stuck;
+        }
+        // Merging another's commit has dropped the own one.
+        if let Some(conv) = self.conversation(id) {
+            conv.pending = None;
+        }
+        self.requests.retain(|_, request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
+        self.stalled.retain(|request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
+        for added in &change.added {
+            self.wanted.remove(&(id, added.certificate().device));
+            self.note_identity(ctx, added.certificate().account, added.identity());
+        }
+        let mut accounts: Vec<_> = change.added.iter().map(|added| (added.certificate().account, true)).collect();
+        accounts.extend(change.removed.iter().map(|leaf| (leaf.account(), false)));
+        accounts.sort_unstable();
+        accounts.dedup();
+        for (place, (account, came)) in accounts.into_iter().enumerate() {
+            let name = self.person(account).name;
+            let line = if came { SystemLine::DeviceAdded { name } } else { SystemLine::DeviceRemoved { name } };
+            self.system_line(id, row.number, u64::try_from(place).unwrap_or(0), row.at, line);
+        }
+        for wanted in self.wanted.iter_mut().filter(|((conversation, _), _)| *conversation == id) {
+            wanted.1.asked = false;
+        }
+        if let Some(live) = self.live.get_mut(&id) {
+            live.hold = false;
+        }
+        Applied::Next
+    }
+
+    fn apply_message(&mut self, id: ConversationId, row: &Row) -> Applied {
+        let Some(bytes) = &row.body else {
+            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            return Applied::Next;
+        };
+        let Some(conv) = self.convs.get(&id) else { return Applied::Stuck };
+        let opened = self.groups.open((id, conv.generation), bytes.as_slice()).and_then(|opened| fits(row, opened));
+        let Ok((k, content, opened)) = opened else {
+            // Named, never silent; the rows after it are not in danger, for every sender has a chain of its own.
+            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            return Applied::Next;
+        };
+        self.follow_chain(id, row, &opened);
+        self.show_received(id, row, &k, content);
+        Applied::Next
+    }
+
+    /// Each device's messages are counted and chained: what is missing is seen.
+    fn follow_chain(&mut self, id: ConversationId, row: &Row, opened: &OpenedRow) {
+        let data = &opened.data;
+        let Some(conv) = self.conversation(id) else { return };
+        let known = conv.peers.iter_mut().find(|peer| peer.device == row.device);
+        let missing = match known {
+            Some(peer) => {
+                let missing = data.n.saturating_sub(peer.n + 1);
+                let broken = missing == 0 && peer.commitment.as_slice() != data.previous;
+                (peer.n, peer.commitment) = (data.n, data.commitment.into());
+                if broken { 1 } else { missing }
+            }
+            // The first one seen of a device: whatever it sent before this device was in is not for it.
+            None => {
+                conv.peers.push(Peer { device: row.device, n: data.n, commitment: data.commitment.into() });
+                0
+            }
+        };
+        if missing > 0 {
+            self.system_line(id, row.number.saturating_sub(1), 900, row.at, SystemLine::Hole { count: missing });
+        }
+    }
+
+    fn show_received(&mut self, id: ConversationId, row: &Row, k: &[u8; 32], bytes: Vec<u8>) {
+        let own = row.account == self.me.account;
+        let read = content::read(&bytes);
+        let (kind, text) = match &read {
+            Ok(content) if content.kind == KIND_TEXT => (MessageKind::Text, content.text.clone().unwrap_or_default()),
+            _ => (MessageKind::Newer, String::new()),
+        };
+        if let Ok(content) = &read {
+            self.note_statement(row.account, content.statement, content.statement_hash.as_slice());
+        }
+        let order = row.number * ORDERS;
+        let message = view::Message {
+            id: row.message,
+            conversation: id,
+            order,
+            author: self.person(row.account),
+            own,
+            kind,
+            text,
+            system: None,
+            at: row.at,
+            state: MessageState::Stored,
+        };
+        if let Some(conv) = self.conversation(id) {
+            conv.parents = vec![row.message];
+            if !own && order > conv.read {
+                conv.unread = conv.unread.saturating_add(1);
+            }
+            if own {
+                conv.unread = 0;
+            }
+        }
+        self.keep_message(MessageRow {
+            message,
+            number: Some(row.number),
+            device: row.device,
+            content: bytes,
+            opener: k.to_vec(),
+        });
+    }
+
+    /// A device of the other account has stored rows.
+    pub(crate) fn delivered(&mut self, delivered: Delivered) {
+        let me = self.me.account;
+        let Some(conv) = self.convs.get(&delivered.conversation) else { return };
+        if delivered.account == me || delivered.account != conv.with || delivered.number <= conv.delivered {
+            return;
+        }
+        let Some(conv) = self.conversation(delivered.conversation) else { return };
+        conv.delivered = delivered.number;
+        if let Some(last) = conv.last.as_mut()
+            && last.own
+            && last.state == state_byte(MessageState::Stored)
+            && last.order <= delivered.number * ORDERS
+        {
+            last.state = state_byte(MessageState::Delivered);
+        }
+        self.batch.delivered.push((delivered.conversation, delivered.number));
+        self.shows.push(view::Event::Delivered { conversation: delivered.conversation, number: delivered.number });
+    }
+}
+
+/// The row must say what its content says: id, device, account, commitment.
+fn fits(row: &Row, opened: OpenedRow) -> Result<([u8; 32], Vec<u8>, OpenedRow), GroupError> {
+    let sender = opened.sender.certificate();
+    let (k, content) = content::unwrap(&opened.plain).map_err(|_| GroupError::Row)?;
+    let same = opened.data.message == row.message
+        && sender.device == row.device
+        && sender.account == row.account
+        && authenticated::opens(&opened.data.commitment, &k, content);
+    let content = content.to_vec();
+    if same { Ok((k, content, opened)) } else { Err(GroupError::Row) }
+}

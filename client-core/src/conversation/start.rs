@@ -1,0 +1,248 @@
+//! Starting a conversation: find the person, claim a package of each device, make the group, offer it to the server.
+
+use shared::{
+    AccountId, Bytes, Code, ConversationId, MessageId, Millis,
+    authenticated::CommitData,
+    http as body,
+    policy::{Kind, Policy},
+};
+
+use crate::{
+    Failure,
+    failure::code,
+    http::{self, Draft},
+    mls::Candidate,
+    output::{Answer, Method},
+    rows::{Conv, Standing},
+    session::{Ctx, Session, Waits},
+};
+
+/// A conversation whose packages are being claimed.
+pub(crate) struct Starting {
+    with: AccountId,
+    /// Commands that wait for it.
+    pub(crate) commands: Vec<u64>,
+    candidates: Vec<Candidate>,
+    left: usize,
+}
+
+impl Session {
+    /// `StartChat`: answered at once when the conversation exists.
+    pub(crate) fn start_chat(&mut self, ctx: &mut Ctx<'_>, command: u64, username: &str) {
+        let username = username.trim().trim_start_matches('@');
+        let handle = match shared::handle::Handle::parse(username) {
+            Ok(handle) => handle,
+            Err(code) => return self.answer(command, Err(code.into())),
+        };
+        if handle.canonical() == self.me.handle.to_ascii_lowercase() {
+            return self.open_with(ctx, command, self.me.account);
+        }
+        let known = self.contacts.values().find(|contact| contact.handle.eq_ignore_ascii_case(username)).map(|c| c.account);
+        if let Some(id) = known.and_then(|account| self.direct_with(account)) {
+            return self.answer(command, Ok(Answer::Conversation(id)));
+        }
+        if !self.link.is_online() {
+            return self.answer(command, Err(Failure::new(code::OFFLINE)));
+        }
+        self.ask(ctx, Waits::Person { command }, Draft::get(format!("/api/people/{}", handle.as_str())));
+    }
+
+    /// The conversation with an account, whatever its standing.
+    pub(crate) fn direct_with(&self, account: AccountId) -> Option<ConversationId> {
+        self.convs.values().find(|conv| conv.with == account).map(|conv| conv.id)
+    }
+
+    pub(crate) fn person_found(&mut self, ctx: &mut Ctx<'_>, command: u64, answer: &[u8]) {
+        let taken = http::json::<body::Person>(answer).and_then(|person| self.take_person(&person).map(|()| person.account_id));
+        match taken {
+            Ok(account) => {
+                self.checked.insert(account);
+                self.open_with(ctx, command, account);
+            }
+            Err(failure) => self.answer(command, Err(failure)),
+        }
+    }
+
+    fn open_with(&mut self, ctx: &mut Ctx<'_>, command: u64, with: AccountId) {
+        if let Some(id) = self.direct_with(with) {
+            if let Some(starting) = self.starting.get_mut(&id) {
+                return starting.commands.push(command);
+            }
+            return self.answer(command, Ok(Answer::Conversation(id)));
+        }
+        if let Some(starting) = self.starting.values_mut().find(|starting| starting.with == with) {
+            return starting.commands.push(command);
+        }
+        self.begin_with(ctx, with, vec![command]);
+    }
+
+    /// Claims packages of the other account's devices and of the own other ones.
+    pub(crate) fn begin_with(&mut self, ctx: &mut Ctx<'_>, with: AccountId, commands: Vec<u64>) {
+        let conversation = ConversationId(ctx.entropy.array());
+        let accounts = if with == self.me.account { vec![with] } else { vec![with, self.me.account] };
+        let starting = Starting { with, commands, candidates: vec![], left: accounts.len() };
+        self.starting.insert(conversation, starting);
+        let claim = body::Claim { conversation_id: conversation, generation: 0, epoch: 0, device_id: None };
+        for account in accounts {
+            let draft = Draft::json(Method::Post, &format!("/api/accounts/{account}/key-packages/claim"), &claim);
+            self.ask(ctx, Waits::ClaimForStart { conversation, account }, draft);
+        }
+    }
+
+    pub(crate) fn claimed_for_start(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, account: AccountId, answer: &[u8]) {
+        let claimed: body::Claimed = match http::cbor(answer) {
+            Ok(claimed) => claimed,
+            Err(failure) => return self.start_failed(id, failure),
+        };
+        let candidates: Vec<Candidate> = claimed
+            .packages
+            .iter()
+            .filter(|package| package.device != self.me.device)
+            .filter_map(|package| self.groups.candidate(package.package.as_slice(), package.device, account).ok())
+            .filter(|candidate| self.is_stated(candidate.who.certificate(), candidate.who.identity()))
+            .collect();
+        let Some(starting) = self.starting.get_mut(&id) else { return };
+        starting.candidates.extend(candidates);
+        starting.left -= 1;
+        if starting.left == 0 {
+            self.make(ctx, id);
+        }
+    }
+
+    fn make(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let Some(starting) = self.starting.get_mut(&id) else { return };
+        let with = starting.with;
+        let candidates = core::mem::take(&mut starting.candidates);
+        let me = self.me.account;
+        let (kind, policy) = if with == me {
+            (Kind::Note, Policy::note(me, mls::leaf::SUITE_ID))
+        } else {
+            (Kind::Direct, Policy::direct(me, with, mls::leaf::SUITE_ID))
+        };
+        let message = MessageId(ctx.entropy.array());
+        let data = CommitData { message, device: self.me.device };
+        let created = self.groups.create(id, &policy, candidates, &data, ctx.now.0 / 1_000);
+        let Ok((group_info, made)) = created else { return self.start_failed(id, Failure::new(code::BAD_ANSWER)) };
+        let (commit, hash) = self.commit_body(0, message, &made);
+        let create = body::CreateConversation {
+            conversation: id,
+            kind: kind.byte(),
+            with: Some(with),
+            group_info: group_info.into(),
+            commit,
+        };
+        let pending = crate::rows::Pending {
+            message,
+            epoch: made.epoch,
+            body: shared::codec::encode(&create).into(),
+            hash,
+            creates: true,
+            number: None,
+        };
+        let mut conv = new_conv(id, kind, with, Standing::Creating, ctx.now);
+        conv.pending = Some(pending);
+        self.convs.insert(id, conv);
+        self.dirty_convs.insert(id);
+        self.push_commit(ctx, id);
+    }
+
+    /// The server took the new conversation.
+    pub(crate) fn created(&mut self, id: ConversationId) {
+        for command in self.starting.remove(&id).map(|starting| starting.commands).unwrap_or_default() {
+            self.answer(command, Ok(Answer::Conversation(id)));
+        }
+    }
+
+    /// Nothing came of it; what was written stays in the composer of the page.
+    pub(crate) fn start_failed(&mut self, id: ConversationId, failure: Failure) {
+        let Some(starting) = self.starting.remove(&id) else { return };
+        for command in starting.commands {
+            self.answer(command, Err(failure.clone()));
+        }
+    }
+
+    /// The pair has a conversation already: the own group goes, what was written moves there, and its Welcome is awaited.
+    pub(crate) fn creation_lost(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, detail: Option<&str>) {
+        let existing: Option<ConversationId> = detail.and_then(|text| text.parse().ok());
+        let (Some(existing), Some(old)) = (existing, self.convs.remove(&id)) else {
+            return self.start_failed(id, Code::ConversationExists.into());
+        };
+        let _: Result<(), _> = self.groups.delete((id, 0));
+        self.dirty_convs.insert(id);
+        self.live.remove(&id);
+        let kind = Kind::from_byte(old.kind).unwrap_or(Kind::Direct);
+        let now = ctx.now;
+        let conv = self.convs.entry(existing).or_insert_with(|| new_conv(existing, kind, old.with, Standing::Awaited, now));
+        if conv.draft.is_empty() {
+            conv.draft = old.draft;
+        }
+        self.dirty_convs.insert(existing);
+        let moved: Vec<_> = self.outbox.range((id, 0)..=(id, u64::MAX)).map(|(key, _)| *key).collect();
+        for key in moved {
+            if let Some(mut item) = self.outbox.remove(&key) {
+                self.dirty_out.insert(key);
+                item.conversation = existing;
+                self.dirty_out.insert((existing, key.1));
+                self.outbox.insert((existing, key.1), item);
+            }
+        }
+        self.batch.moved.push((id, existing));
+        self.shows.push(crate::view::Event::ConversationGone { conversation: id, replaced: existing });
+        if let Some(starting) = self.starting.remove(&id) {
+            for command in starting.commands {
+                self.answer(command, Ok(Answer::Conversation(existing)));
+            }
+        }
+        self.catch_up(ctx, existing);
+        self.pump(ctx, existing);
+    }
+
+    /// What the server lists: conversations this device is not in yet are awaited; without a note to self one is made.
+    pub(crate) fn conversations_listed(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
+        let Ok(list) = http::cbor::<body::Conversations>(answer) else { return };
+        self.listed = true;
+        for state in &list.conversations {
+            let Some(with) = state.with else { continue };
+            let live = self.live.entry(state.id).or_default();
+            live.head = live.head.max(state.head);
+            if !self.convs.contains_key(&state.id)
+                && let Some(kind) = Kind::from_byte(state.kind)
+            {
+                self.convs.insert(state.id, new_conv(state.id, kind, with, Standing::Awaited, ctx.now));
+                self.dirty_convs.insert(state.id);
+            }
+            self.know(ctx, with);
+            self.catch_up(ctx, state.id);
+        }
+        let me = self.me.account;
+        let note = list.conversations.iter().any(|state| state.kind == Kind::Note.byte());
+        if !note && self.direct_with(me).is_none() && !self.starting.values().any(|starting| starting.with == me) {
+            self.begin_with(ctx, me, vec![]);
+        }
+    }
+}
+
+/// A conversation as it begins on this device.
+pub(crate) fn new_conv(id: ConversationId, kind: Kind, with: AccountId, standing: Standing, now: Millis) -> Conv {
+    Conv {
+        id,
+        kind: kind.byte(),
+        with,
+        standing,
+        generation: 0,
+        cursor: 0,
+        n: 0,
+        commitment: Bytes(vec![0; 32]),
+        pending: None,
+        unread: 0,
+        read: 0,
+        last: None,
+        delivered: 0,
+        draft: String::new(),
+        peers: vec![],
+        since: 0,
+        parents: vec![],
+        since_path: 0,
+        path_at: now,
+    }
+}

@@ -1,0 +1,354 @@
+//! Who people are: statements, pins, trust, safety numbers, and the sealed settings that carry pins to own browsers.
+
+use hmac::{Hmac, Mac as _, digest::KeyInit};
+use minicbor::{Decode, Encode};
+use shared::{
+    AccountId, Bytes, Code, ConversationId,
+    certificate::Certificate,
+    codec, http as body, safety,
+    statement::{self, Statement, Step},
+};
+
+use crate::{
+    Failure,
+    failure::code,
+    http::{self, Draft},
+    output::{Answer, Method},
+    rows::Contact,
+    sealed,
+    session::{Ctx, Session, Waits},
+    view::{self, SystemLine},
+};
+
+/// Settings collection of pins and verification marks.
+const PINS: u8 = 0;
+/// Contacts whose statements are read again with each connection.
+const CHECKED: usize = 50;
+
+/// A pin as it travels between own browsers, sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+struct Pin {
+    #[n(0)]
+    account: AccountId,
+    #[n(1)]
+    handle: String,
+    #[n(2)]
+    pinned: Bytes,
+    #[n(3)]
+    verified: bool,
+}
+
+impl Session {
+    /// Number of the newest statement known of an account.
+    pub(crate) fn known_number(&self, account: AccountId) -> u64 {
+        if account == self.me.account {
+            return Statement::parse(self.me.statement.as_slice()).map_or(0, |statement| statement.content().number);
+        }
+        self.contacts.get(&account).map_or(0, |contact| contact.number)
+    }
+
+    pub(crate) fn ask_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, after: u64) {
+        let mut requests = self.requests.values().chain(&self.stalled);
+        if requests.any(|request| matches!(request.waits, Waits::Statements { account: asked } if asked == account)) {
+            return;
+        }
+        let draft = Draft::get(format!("/api/accounts/{account}/statements?after={after}"));
+        self.ask(ctx, Waits::Statements { account }, draft);
+    }
+
+    /// Makes sure that an account's name and pin are known.
+    pub(crate) fn know(&mut self, ctx: &mut Ctx<'_>, account: AccountId) {
+        if account != self.me.account && !self.checked.contains(&account) {
+            self.ask_statements(ctx, account, self.known_number(account));
+        }
+    }
+
+    /// With each connection the people written to last are looked at again, before anything is sealed for them.
+    pub(crate) fn check_contacts(&mut self, ctx: &mut Ctx<'_>) {
+        self.checked.clear();
+        let mut recent: Vec<_> = self.convs.values().map(|conv| (conv.last.as_ref().map(|last| last.at), conv.with)).collect();
+        recent.sort_unstable_by(|a, b| b.cmp(a));
+        let waiting: Vec<_> = self.outbox.keys().filter_map(|(id, _)| self.convs.get(id).map(|conv| conv.with)).collect();
+        for (at, (_, account)) in recent.into_iter().enumerate() {
+            if at < CHECKED || waiting.contains(&account) || !self.contacts.contains_key(&account) {
+                self.know(ctx, account);
+            } else {
+                self.checked.insert(account);
+            }
+        }
+    }
+
+    /// A person was looked up by name.
+    pub(crate) fn take_person(&mut self, person: &body::Person) -> Result<(), Failure> {
+        let known = self.contacts.get(&person.account_id).and_then(|c| Statement::parse(c.statement.as_slice()).ok());
+        let skip = known.as_ref().map_or(0, |statement| statement.content().number);
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        let new = person.statements.iter().map(Bytes::as_slice).skip(skip);
+        let chain = statement::verify_chain(known.as_ref(), new).map_err(|_| Failure::new(code::BAD_ANSWER))?;
+        if chain.newest.content().account != person.account_id
+            || !chain.newest.content().handle.as_str().eq_ignore_ascii_case(&person.username)
+        {
+            return Err(Failure::new(code::BAD_ANSWER));
+        }
+        self.take_chain(&chain);
+        Ok(())
+    }
+
+    /// Statements of an account, above what is known. An answer that does not continue the chain is a lie and changes nothing.
+    pub(crate) fn statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, answer: &[u8]) {
+        let Ok(answer) = http::json::<body::Statements>(answer) else { return };
+        let own = account == self.me.account;
+        let bytes = if own { Some(&self.me.statement) } else { self.contacts.get(&account).map(|contact| &contact.statement) };
+        let known = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok());
+        let chain = statement::verify_chain(known.as_ref(), answer.statements.iter().map(Bytes::as_slice));
+        let Ok(chain) = chain else { return };
+        if chain.newest.content().account != account {
+            return;
+        }
+        if own {
+            self.me.statement = chain.newest.as_bytes().into();
+            self.me_dirty = true;
+            return;
+        }
+        self.take_chain(&chain);
+        self.checked.insert(account);
+        let ids: Vec<_> = self.convs.values().filter(|conv| conv.with == account).map(|conv| conv.id).collect();
+        for id in ids {
+            self.dirty_convs.insert(id);
+            self.catch_up(ctx, id);
+            self.pump(ctx, id);
+        }
+        self.push_settings(ctx);
+    }
+
+    fn take_chain(&mut self, chain: &statement::Chain) {
+        let content = chain.newest.content();
+        let account = content.account;
+        let identity = Bytes::from(content.identity);
+        let contact = self.contacts.entry(account).or_insert_with(|| Contact {
+            account,
+            handle: content.handle.as_str().to_owned(),
+            statement: Bytes::default(),
+            number: 0,
+            pinned: identity.clone(),
+            identity: identity.clone(),
+            verified: false,
+            version: 0,
+            dirty: true,
+        });
+        if content.number <= contact.number {
+            return;
+        }
+        if contact.pinned.0.is_empty() {
+            contact.pinned = identity.clone();
+        }
+        let changed = contact.number > 0 && contact.identity != identity;
+        contact.handle = content.handle.as_str().to_owned();
+        contact.statement = chain.newest.as_bytes().into();
+        contact.number = content.number;
+        // A succession is signed by the pinned key: the pin follows, and a comparison made before still tells of that key only.
+        if changed && chain.worst == Step::Succession && contact.pinned == contact.identity {
+            contact.pinned = identity.clone();
+            contact.verified = false;
+            contact.dirty = true;
+        }
+        contact.identity = identity;
+        self.dirty_contacts.insert(account);
+        if changed {
+            let name = content.handle.as_str().to_owned();
+            let line = if chain.worst == Step::Reset { SystemLine::Reset { name } } else { SystemLine::KeyChanged { name } };
+            self.identity_line(account, line);
+        }
+    }
+
+    fn identity_line(&mut self, account: AccountId, line: SystemLine) {
+        let ids: Vec<_> = self.convs.values().filter(|conv| conv.with == account).map(|conv| (conv.id, conv.cursor)).collect();
+        for (id, cursor) in ids {
+            let at = self.convs.get(&id).and_then(|conv| conv.last.as_ref()).map(|last| last.at).unwrap_or_default();
+            self.system_line(id, cursor, 500, at, line.clone());
+        }
+    }
+
+    /// A leaf with another identity key than the known one: somebody's account was reset, or somebody lies. Ask.
+    pub(crate) fn note_identity(&mut self, ctx: &mut Ctx<'_>, account: AccountId, identity: &[u8; 32]) {
+        let other = self.contacts.get(&account).is_some_and(|contact| contact.identity.as_slice() != identity);
+        if other {
+            self.checked.remove(&account);
+            self.know(ctx, account);
+        }
+    }
+
+    /// What a message says of its sender's newest statement. A number above the known one is read with the next connection
+    /// or before the next message to that person.
+    pub(crate) fn note_statement(&mut self, account: AccountId, number: u64, _hash: &[u8]) {
+        if account != self.me.account && number > self.known_number(account) {
+            self.checked.remove(&account);
+        }
+    }
+
+    /// Does the newest known statement of the account name this device with this key?
+    pub(crate) fn is_stated(&self, certificate: &Certificate, identity: &[u8; 32]) -> bool {
+        let bytes = if certificate.account == self.me.account {
+            Some(&self.me.statement)
+        } else {
+            self.contacts.get(&certificate.account).map(|contact| &contact.statement)
+        };
+        let Some(newest) = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok()) else { return false };
+        newest.content().identity == *identity && newest.device(certificate.device).is_some_and(|d| d.key == certificate.key)
+    }
+
+    fn contact_of(&self, id: ConversationId) -> Result<&Contact, Failure> {
+        let conv = self.convs.get(&id).ok_or_else(|| Failure::from(Code::NotFound))?;
+        self.contacts.get(&conv.with).ok_or_else(|| Failure::from(Code::NotFound))
+    }
+
+    pub(crate) fn safety_number(&self, id: ConversationId) -> Result<Answer, Failure> {
+        let contact = self.contact_of(id)?;
+        let bad = || Failure::new(code::STORE);
+        let mine = (self.me.account, self.me.identity.array().ok_or_else(bad)?);
+        let number = safety::safety_number(mine, (contact.account, contact.identity.array().ok_or_else(bad)?));
+        Ok(Answer::SafetyNumber(view::SafetyNumber {
+            with: view::Person::new(contact.account, &contact.handle),
+            digits: number.groups,
+            qr: number.qr,
+            verified: contact.verified,
+            trust: contact.trust(),
+        }))
+    }
+
+    /// The numbers were compared: matching also accepts the identity they were made of.
+    pub(crate) fn verify(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, verified: bool) -> Result<Answer, Failure> {
+        self.change_pin(ctx, id, |contact| {
+            contact.verified = verified;
+            if verified {
+                contact.pinned = contact.identity.clone();
+            }
+        })
+    }
+
+    /// The new identity is used from now on: what was held may go.
+    pub(crate) fn accept_change(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) -> Result<Answer, Failure> {
+        self.change_pin(ctx, id, |contact| {
+            if contact.pinned != contact.identity {
+                contact.pinned = contact.identity.clone();
+                contact.verified = false;
+            }
+        })
+    }
+
+    fn change_pin(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: ConversationId,
+        change: impl FnOnce(&mut Contact),
+    ) -> Result<Answer, Failure> {
+        let account = self.contact_of(id)?.account;
+        if let Some(contact) = self.contacts.get_mut(&account) {
+            change(contact);
+            contact.dirty = true;
+        }
+        self.dirty_contacts.insert(account);
+        self.dirty_convs.insert(id);
+        self.push_settings(ctx);
+        self.pump(ctx, id);
+        Ok(Answer::Done)
+    }
+
+    fn settings_key(&self) -> [u8; 32] {
+        self.me.settings_key.array().unwrap_or_default()
+    }
+
+    /// Opaque name of an account's pin: HMAC(settings key, "pin" ‖ account)[..16].
+    fn pin_item(&self, account: AccountId) -> Bytes {
+        let mut block = [0; 64];
+        block.iter_mut().zip(self.settings_key()).for_each(|(slot, byte)| *slot = byte);
+        let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new(&block.into());
+        mac.update(b"pin");
+        mac.update(account.as_bytes());
+        let digest: [u8; 32] = mac.finalize().into_bytes().into();
+        digest.first_chunk::<16>().copied().unwrap_or_default().into()
+    }
+
+    /// Offers every pin that changed here.
+    pub(crate) fn push_settings(&mut self, ctx: &mut Ctx<'_>) {
+        if !self.link.is_online() {
+            return;
+        }
+        let key = self.settings_key();
+        let dirty: Vec<Contact> =
+            self.contacts.values().filter(|contact| contact.dirty && contact.number > 0).cloned().collect();
+        for contact in dirty {
+            let account = contact.account;
+            let asking =
+                |request: &crate::session::Request| matches!(request.waits, Waits::SettingsPut { account: a } if a == account);
+            if self.requests.values().any(asking) || self.stalled.iter().any(asking) {
+                continue;
+            }
+            let pin = Pin { account, handle: contact.handle, pinned: contact.pinned, verified: contact.verified };
+            let item = self.pin_item(account);
+            let version = contact.version + 1;
+            let place = sealed::settings_place(self.me.account, PINS, item.as_slice(), version);
+            let sealed = sealed::seal(&key, &place, &codec::encode(&pin), ctx.entropy).into();
+            let put = body::SettingsPut { collection: PINS, item, version, sealed };
+            self.ask(ctx, Waits::SettingsPut { account }, Draft::json(Method::Put, "/api/settings", &put));
+        }
+    }
+
+    pub(crate) fn setting_stored(&mut self, account: AccountId) {
+        if let Some(contact) = self.contacts.get_mut(&account) {
+            contact.version += 1;
+            contact.dirty = false;
+            self.dirty_contacts.insert(account);
+        }
+    }
+
+    pub(crate) fn read_settings(&mut self, ctx: &mut Ctx<'_>) {
+        if self.requests.values().any(|request| matches!(request.waits, Waits::Settings)) {
+            return;
+        }
+        let draft = Draft::get(format!("/api/settings?after={}", self.me.settings));
+        self.ask(ctx, Waits::Settings, draft);
+    }
+
+    /// Pins of own browsers: theirs count when they are newer.
+    pub(crate) fn settings(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
+        let Ok(settings) = http::json::<body::Settings>(answer) else { return };
+        let key = self.settings_key();
+        for item in settings.items.iter().filter(|item| item.collection == PINS) {
+            let place = sealed::settings_place(self.me.account, PINS, item.item.as_slice(), item.version);
+            let Ok(plain) = sealed::open(&key, &place, item.sealed.as_slice()) else { continue };
+            let Ok(pin) = codec::decode::<Pin>(&plain) else { continue };
+            if item.item != self.pin_item(pin.account) {
+                continue;
+            }
+            let contact = self.contacts.entry(pin.account).or_insert_with(|| Contact {
+                account: pin.account,
+                handle: pin.handle.clone(),
+                statement: Bytes::default(),
+                number: 0,
+                pinned: pin.pinned.clone(),
+                identity: pin.pinned.clone(),
+                verified: pin.verified,
+                version: item.version,
+                dirty: false,
+            });
+            if item.version >= contact.version {
+                contact.version = item.version;
+                if !contact.dirty || contact.pinned == pin.pinned {
+                    contact.pinned = pin.pinned;
+                    contact.verified = pin.verified;
+                    contact.dirty = false;
+                }
+            }
+            self.dirty_contacts.insert(pin.account);
+            let ids: Vec<_> = self.convs.values().filter(|conv| conv.with == pin.account).map(|conv| conv.id).collect();
+            self.dirty_convs.extend(ids);
+        }
+        if settings.change > self.me.settings {
+            self.me.settings = settings.change;
+            self.me_dirty = true;
+        }
+        self.push_settings(ctx);
+    }
+}

@@ -1,0 +1,347 @@
+//! Messages on their way: written, sealed, offered, accepted. What may have left stays until its row has passed.
+
+use shared::{
+    Bytes, Code, ConversationId, MessageId, Millis,
+    authenticated::{self, MessageData},
+    codec,
+    frame::{self, Append, ClientFrame},
+    limits,
+};
+
+use crate::{
+    Failure,
+    connection::{PATH_AGE, PATH_MESSAGES},
+    content::{self, Content, KIND_TEXT},
+    failure::code,
+    output::{Answer, MessageRow},
+    rows::{LastRow, Outgoing, Standing, Variant, state_byte},
+    session::{Ctx, Session},
+    view::{self, MessageKind, MessageState, ORDERS, Trust, WAITING},
+};
+
+/// (conversation, order of writing).
+pub(crate) type OutKey = (ConversationId, u64);
+
+/// Messages of one conversation that may be under way at once.
+const WINDOW: usize = 16;
+
+impl Session {
+    /// Takes a text: durable here before the command is answered, on its way as soon as possible.
+    pub(crate) fn send(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        id: ConversationId,
+        message: MessageId,
+        text: String,
+    ) -> Result<Answer, Failure> {
+        if text.trim().is_empty() || text.len() > limits::TEXT {
+            return Err(Failure::new(code::TEXT_TOO_LONG).field("text"));
+        }
+        if self.outgoing(id, message).is_some() {
+            return Ok(Answer::Done);
+        }
+        let newest =
+            shared::statement::Statement::parse(self.me.statement.as_slice()).map_err(|_| Failure::new(code::STORE))?;
+        let now = ctx.now;
+        let conv = self.conversation(id).ok_or_else(|| Failure::from(Code::NotFound))?;
+        let content = Content {
+            message,
+            statement: newest.content().number,
+            statement_hash: newest.hash().first_chunk::<8>().copied().unwrap_or_default().into(),
+            parents: conv.parents.clone(),
+            sent_at: now,
+            root: None,
+            kind: KIND_TEXT,
+            text: Some(text.clone()),
+        };
+        conv.draft.clear();
+        let k: [u8; 32] = ctx.entropy.array();
+        self.sequence += 1;
+        let key = (id, self.sequence);
+        let item = Outgoing {
+            conversation: id,
+            message,
+            sequence: self.sequence,
+            n: 0,
+            k: k.into(),
+            content: codec::encode(&content).into(),
+            previous: Bytes(vec![0; 32]),
+            sealed: vec![],
+            text,
+            at: now,
+            number: None,
+            failed: None,
+        };
+        self.show_outgoing(&item);
+        self.outbox.insert(key, item);
+        self.dirty_out.insert(key);
+        self.pump(ctx, id);
+        Ok(Answer::Done)
+    }
+
+    /// Forgets a message that never left.
+    pub(crate) fn discard(&mut self, id: ConversationId, message: MessageId) -> Result<Answer, Failure> {
+        let key = self.outgoing(id, message).ok_or_else(|| Failure::from(Code::NotFound))?;
+        let left = self.outbox.get(&key).is_some_and(|item| item.n > 0 && item.failed.is_none());
+        if left {
+            return Err(Failure::new(code::NOT_NOW));
+        }
+        self.outbox.remove(&key);
+        self.dirty_out.insert(key);
+        self.batch.gone.push((id, message));
+        self.shows.push(view::Event::MessageGone { conversation: id, message });
+        self.dirty_convs.insert(id);
+        Ok(Answer::Done)
+    }
+
+    /// Offers a failed message again, sealed anew.
+    pub(crate) fn retry(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId) -> Result<Answer, Failure> {
+        let key = self.outgoing(id, message).ok_or_else(|| Failure::from(Code::NotFound))?;
+        if let Some(item) = self.outbox.get_mut(&key) {
+            item.failed = None;
+            let item = item.clone();
+            self.dirty_out.insert(key);
+            self.show_outgoing(&item);
+        }
+        self.pump(ctx, id);
+        Ok(Answer::Done)
+    }
+
+    pub(crate) fn outgoing(&self, id: ConversationId, message: MessageId) -> Option<OutKey> {
+        self.outbox.range((id, 0)..=(id, u64::MAX)).find(|(_, item)| item.message == message).map(|(key, _)| *key)
+    }
+
+    fn show_outgoing(&mut self, item: &Outgoing) {
+        let (order, state) = match item.number {
+            Some(number) => (number * ORDERS, MessageState::Stored),
+            None if item.failed.is_some() => (WAITING + item.sequence, MessageState::Failed),
+            None => (WAITING + item.sequence, MessageState::Sending),
+        };
+        let message = view::Message {
+            id: item.message,
+            conversation: item.conversation,
+            order,
+            author: self.person(self.me.account),
+            own: true,
+            kind: MessageKind::Text,
+            text: item.text.clone(),
+            system: None,
+            at: item.at,
+            state,
+        };
+        let row = MessageRow {
+            message,
+            number: item.number,
+            device: self.me.device,
+            content: item.content.0.clone(),
+            opener: item.k.0.clone(),
+        };
+        self.keep_message(row);
+    }
+
+    /// Shows and keeps a message, and makes it the conversation's last one when it is.
+    pub(crate) fn keep_message(&mut self, row: MessageRow) {
+        let message = &row.message;
+        if let Some(conv) = self.conversation(message.conversation)
+            && message.kind != MessageKind::System
+            && conv.last.as_ref().is_none_or(|last| message.order >= last.order || last.message == message.id)
+        {
+            conv.last = Some(LastRow {
+                text: message.text.chars().take(160).collect(),
+                at: message.at,
+                own: message.own,
+                state: state_byte(message.state),
+                order: message.order,
+                message: message.id,
+            });
+        }
+        self.shows.push(view::Event::Message { message: message.clone() });
+        self.batch.messages.push(row);
+    }
+
+    /// May anything be sealed for this conversation now?
+    fn may_seal(&self, id: ConversationId) -> bool {
+        let Some(conv) = self.convs.get(&id) else { return false };
+        let held = self.live.get(&id).is_some_and(|live| live.hold);
+        let trusted = conv.with == self.me.account
+            || (self.checked.contains(&conv.with)
+                && self.contacts.get(&conv.with).is_some_and(|c| matches!(c.trust(), Trust::FirstUse | Trust::Proven)));
+        conv.standing == Standing::Joined && !held && trusted && self.link.is_online()
+    }
+
+    /// Seals and offers what waits, in the order it was written.
+    pub(crate) fn pump(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        if !self.may_seal(id) {
+            // Somebody whose newest statement is not known is looked at before anything is sealed for him.
+            if let Some(with) = self.convs.get(&id).map(|conv| conv.with).filter(|_| self.link.is_online()) {
+                self.know(ctx, with);
+            }
+            return;
+        }
+        let Some(conv) = self.convs.get(&id) else { return };
+        let generation = conv.generation;
+        let keys: Vec<OutKey> = self
+            .outbox
+            .range((id, 0)..=(id, u64::MAX))
+            .filter(|(_, item)| item.number.is_none() && item.failed.is_none())
+            .map(|(key, _)| *key)
+            .take(WINDOW)
+            .collect();
+        if keys.is_empty() {
+            return;
+        }
+        if (conv.since_path >= PATH_MESSAGES || ctx.now.since(conv.path_at) >= PATH_AGE) && conv.pending.is_none() {
+            self.renew_path(ctx, id);
+        }
+        if self.convs.get(&id).is_some_and(|conv| conv.since_path >= PATH_MESSAGES && conv.pending.is_some()) {
+            return;
+        }
+        let Ok((epoch, _)) = self.groups.place((id, generation)) else { return };
+        for key in keys {
+            let Some(item) = self.outbox.get(&key) else { continue };
+            if self.in_flight.values().any(|(conversation, message)| (*conversation, *message) == (id, item.message)) {
+                continue;
+            }
+            let ready = item.sealed.iter().any(|v| v.generation == generation && v.epoch == epoch);
+            if !ready && !self.seal(key, generation) {
+                return;
+            }
+            let Some(item) = self.outbox.get(&key) else { continue };
+            let Some(variant) = item.sealed.iter().rfind(|v| v.generation == generation && v.epoch == epoch) else { return };
+            let request = ctx.id();
+            let append = Append {
+                request,
+                conversation: id,
+                generation,
+                epoch,
+                n: item.n,
+                message: item.message,
+                sealed: variant.bytes.clone(),
+            };
+            self.in_flight.insert(request, (id, item.message));
+            self.transmit(&ClientFrame::Append(append));
+        }
+    }
+
+    /// Seals one message for the present epoch. Its counter is given out with its first sealing and never changes.
+    fn seal(&mut self, key: OutKey, generation: u32) -> bool {
+        let (Some(item), Some(conv)) = (self.outbox.get_mut(&key), self.convs.get_mut(&key.0)) else { return false };
+        let Some(k) = item.k.array::<32>() else { return false };
+        let commitment = authenticated::commitment(&k, item.content.as_slice());
+        if item.n == 0 {
+            conv.n += 1;
+            item.n = conv.n;
+            item.previous = core::mem::replace(&mut conv.commitment, commitment.into());
+        }
+        conv.since_path += 1;
+        let Ok(envelope) = content::wrap(&k, item.content.as_slice()) else { return false };
+        let (message, n, previous) = (item.message, item.n, item.previous.array::<32>().unwrap_or_default());
+        let data = |transcript| MessageData { message, n, commitment, previous, transcript };
+        let Ok((epoch, bytes)) = self.groups.seal((key.0, generation), data, &envelope) else { return false };
+        item.sealed.push(Variant { generation, epoch, bytes: bytes.into() });
+        self.dirty_out.insert(key);
+        self.dirty_convs.insert(key.0);
+        true
+    }
+
+    /// The server has stored a row of ours.
+    pub(crate) fn appended(&mut self, ctx: &mut Ctx<'_>, appended: frame::Appended) {
+        let Some((id, message)) = self.in_flight.remove(&appended.request) else { return };
+        self.own_row_stored(id, message, appended.number, appended.at);
+        let live = self.live.entry(id).or_default();
+        live.head = live.head.max(appended.number);
+        self.pass_own(ctx, id);
+        self.catch_up(ctx, id);
+        self.pump(ctx, id);
+    }
+
+    pub(crate) fn own_row_stored(&mut self, id: ConversationId, message: MessageId, number: u64, at: Millis) {
+        let Some(key) = self.outgoing(id, message) else { return };
+        let Some(item) = self.outbox.get_mut(&key) else { return };
+        if item.number.is_some() {
+            return;
+        }
+        item.number = Some(number);
+        item.failed = None;
+        item.at = at;
+        let item = item.clone();
+        self.dirty_out.insert(key);
+        if let Some(conv) = self.conversation(id) {
+            conv.parents = vec![message];
+        }
+        self.show_outgoing(&item);
+    }
+
+    /// Own stored rows directly behind the cursor need not be read again.
+    fn pass_own(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let from = self.convs.get(&id).map(|conv| conv.cursor);
+        while let Some(conv) = self.convs.get(&id) {
+            let next = conv.cursor + 1;
+            let own = self.outbox.range((id, 0)..=(id, u64::MAX)).find(|(_, item)| item.number == Some(next));
+            let Some(key) = own.map(|(key, _)| *key) else { break };
+            self.outbox.remove(&key);
+            self.dirty_out.insert(key);
+            if let Some(conv) = self.conversation(id) {
+                conv.cursor = next;
+            }
+        }
+        if let Some(conv) = self.convs.get(&id).filter(|conv| Some(conv.cursor) != from) {
+            let cursor = frame::Cursor { conversation: id, number: conv.cursor };
+            self.transmit(&ClientFrame::Acknowledge(cursor));
+        }
+        self.commit_passed(ctx, id);
+    }
+
+    /// The server refused a row; nothing was stored of it.
+    pub(crate) fn append_refused(&mut self, ctx: &mut Ctx<'_>, refused: &frame::Refused) {
+        let Some((id, message)) = self.in_flight.remove(&refused.request) else { return };
+        match refused.code() {
+            Some(Code::StaleEpoch | Code::StaleGeneration) => {
+                let live = self.live.entry(id).or_default();
+                live.hold = true;
+                self.catch_up_anyway(ctx, id);
+            }
+            Some(Code::OutOfTurn) => {
+                self.in_flight.retain(|_, (conversation, _)| *conversation != id);
+                let expected = refused.detail.unwrap_or(0);
+                self.count_from(id, expected);
+                self.pump(ctx, id);
+            }
+            Some(Code::CommitFirst) => {
+                if let Some(conv) = self.conversation(id) {
+                    conv.since_path = conv.since_path.max(PATH_MESSAGES);
+                }
+                self.pump(ctx, id);
+            }
+            Some(Code::Unavailable | Code::Internal | Code::RateLimited) | None => self.broken(ctx),
+            Some(code) => {
+                let Some(key) = self.outgoing(id, message) else { return };
+                if let Some(item) = self.outbox.get_mut(&key) {
+                    item.failed = Some(code.as_str().to_owned());
+                    let item = item.clone();
+                    self.dirty_out.insert(key);
+                    self.show_outgoing(&item);
+                }
+            }
+        }
+    }
+
+    /// The server waits for another counter. When a message has it, everything from there is simply offered again; else
+    /// (the server was restored) the waiting ones are counted anew.
+    fn count_from(&mut self, id: ConversationId, expected: u64) {
+        let mut waiting =
+            self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none() && item.n > 0);
+        if expected == 0 || waiting.any(|(_, item)| item.n <= expected) {
+            return;
+        }
+        let waiting = self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
+        for (key, item) in waiting {
+            item.n = 0;
+            item.sealed.clear();
+            self.dirty_out.insert(*key);
+        }
+        if let Some(conv) = self.conversation(id) {
+            conv.n = expected - 1;
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The core's durable state, row by row. A storage type: CBOR maps with integer keys, so that later versions may add fields.
+
+use minicbor::{Decode, Encode};
+use shared::{AccountId, Bytes, ConversationId, DeviceId, MessageId, Millis};
+
+use crate::view::{MessageState, Theme, Trust};
+
+/// Key of [`Me`] in `Space::Meta`.
+pub(crate) const ME: &[u8] = b"me";
+
+/// The account and device of this store.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Me {
+    #[n(0)]
+    pub(crate) account: AccountId,
+    #[n(1)]
+    pub(crate) handle: String,
+    /// Public identity key.
+    #[n(2)]
+    pub(crate) identity: Bytes,
+    #[n(3)]
+    pub(crate) device: DeviceId,
+    /// Seed of the device key: never leaves the device.
+    #[n(4)]
+    pub(crate) secret: Bytes,
+    #[n(5)]
+    pub(crate) certificate: Bytes,
+    #[n(6)]
+    pub(crate) settings_key: Bytes,
+    #[n(7)]
+    pub(crate) archive_key: Bytes,
+    #[n(8)]
+    pub(crate) generation: u32,
+    /// Newest own statement known.
+    #[n(9)]
+    pub(crate) statement: Bytes,
+    /// The recovery kit's text until it is saved.
+    #[n(10)]
+    pub(crate) kit: Option<String>,
+    #[n(11)]
+    pub(crate) stay: bool,
+    #[n(12)]
+    pub(crate) theme: u8,
+    /// Run token the server has.
+    #[n(13)]
+    pub(crate) run: Bytes,
+    /// Run token of this run.
+    #[n(14)]
+    pub(crate) next_run: Bytes,
+    #[n(15)]
+    pub(crate) store_epoch: Option<Bytes>,
+    #[n(16)]
+    pub(crate) inbox: u64,
+    #[n(17)]
+    pub(crate) settings: u64,
+    /// The server knows a newer run of this device: group state here must not be used.
+    #[n(18)]
+    pub(crate) superseded: bool,
+    /// SHA-256 of Welcomes taken: a replay is refused for ever.
+    #[n(19)]
+    pub(crate) welcomes: Vec<Bytes>,
+}
+
+impl Me {
+    pub(crate) const fn theme(&self) -> Theme {
+        match self.theme {
+            1 => Theme::Light,
+            2 => Theme::Dark,
+            _ => Theme::System,
+        }
+    }
+    pub(crate) fn set_theme(&mut self, theme: Theme) {
+        self.theme = match theme {
+            Theme::System => 0,
+            Theme::Light => 1,
+            Theme::Dark => 2,
+        };
+    }
+}
+
+/// Somebody this account knows.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Contact {
+    #[n(0)]
+    pub(crate) account: AccountId,
+    #[n(1)]
+    pub(crate) handle: String,
+    /// Newest statement known: its number never goes back.
+    #[n(2)]
+    pub(crate) statement: Bytes,
+    #[n(3)]
+    pub(crate) number: u64,
+    /// The identity key pinned at first sight or accepted since.
+    #[n(4)]
+    pub(crate) pinned: Bytes,
+    /// The identity key of the newest statement.
+    #[n(5)]
+    pub(crate) identity: Bytes,
+    /// The safety number under `pinned` was compared.
+    #[n(6)]
+    pub(crate) verified: bool,
+    /// Version of the pin's settings item.
+    #[n(7)]
+    pub(crate) version: u64,
+    /// The pin here is newer than the server's item.
+    #[n(8)]
+    pub(crate) dirty: bool,
+}
+
+impl Contact {
+    pub(crate) fn trust(&self) -> Trust {
+        if self.number == 0 {
+            Trust::Pending
+        } else if self.pinned == self.identity {
+            Trust::FirstUse
+        } else {
+            Trust::Changed
+        }
+    }
+}
+
+/// Where a conversation stands on this device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub(crate) enum Standing {
+    /// It exists on the server; this device waits for a Welcome.
+    #[n(0)]
+    Awaited,
+    /// Made here; the server has not said yes.
+    #[n(1)]
+    Creating,
+    /// This device is in.
+    #[n(2)]
+    Joined,
+    /// A row that the server accepted can't be applied here.
+    #[n(3)]
+    Stuck,
+}
+
+/// A conversation.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Conv {
+    #[n(0)]
+    pub(crate) id: ConversationId,
+    /// `policy::Kind` byte.
+    #[n(1)]
+    pub(crate) kind: u8,
+    /// The other account; oneself in the note.
+    #[n(2)]
+    pub(crate) with: AccountId,
+    #[n(3)]
+    pub(crate) standing: Standing,
+    #[n(4)]
+    pub(crate) generation: u32,
+    /// Last row applied.
+    #[n(5)]
+    pub(crate) cursor: u64,
+    /// Last own counter given out.
+    #[n(6)]
+    pub(crate) n: u64,
+    /// Commitment of the own message with that counter.
+    #[n(7)]
+    pub(crate) commitment: Bytes,
+    /// The own commit under way.
+    #[n(8)]
+    pub(crate) pending: Option<Pending>,
+    #[n(9)]
+    pub(crate) unread: u32,
+    /// Order of the last message read.
+    #[n(10)]
+    pub(crate) read: u64,
+    #[n(11)]
+    pub(crate) last: Option<LastRow>,
+    /// Highest number on a device of the other account.
+    #[n(12)]
+    pub(crate) delivered: u64,
+    #[n(13)]
+    pub(crate) draft: String,
+    /// What was last seen of each device.
+    #[n(14)]
+    pub(crate) peers: Vec<Peer>,
+    /// Number of the commit that let this device in: rows after it can be read.
+    #[n(15)]
+    pub(crate) since: u64,
+    /// Ids of the newest messages seen: the parents of the next own one.
+    #[n(16)]
+    pub(crate) parents: Vec<MessageId>,
+    /// Own messages since the own path was renewed.
+    #[n(17)]
+    pub(crate) since_path: u64,
+    /// When the own path was renewed.
+    #[n(18)]
+    pub(crate) path_at: Millis,
+}
+
+/// The last message of the list.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct LastRow {
+    #[n(0)]
+    pub(crate) text: String,
+    #[n(1)]
+    pub(crate) at: Millis,
+    #[n(2)]
+    pub(crate) own: bool,
+    #[n(3)]
+    pub(crate) state: u8,
+    #[n(4)]
+    pub(crate) order: u64,
+    #[n(5)]
+    pub(crate) message: MessageId,
+}
+
+/// Numbers of [`MessageState`] in rows.
+pub(crate) const fn state_byte(state: MessageState) -> u8 {
+    match state {
+        MessageState::Sending => 0,
+        MessageState::Stored => 1,
+        MessageState::Delivered => 2,
+        MessageState::Read => 3,
+        MessageState::Failed => 4,
+    }
+}
+
+/// And back.
+pub(crate) const fn state_from(byte: u8) -> MessageState {
+    match byte {
+        0 => MessageState::Sending,
+        2 => MessageState::Delivered,
+        3 => MessageState::Read,
+        4 => MessageState::Failed,
+        _ => MessageState::Stored,
+    }
+}
+
+/// What a device last sent.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Peer {
+    #[n(0)]
+    pub(crate) device: DeviceId,
+    #[n(1)]
+    pub(crate) n: u64,
+    #[n(2)]
+    pub(crate) commitment: Bytes,
+}
+
+/// An own commit whose outcome is not certain yet. Cleared only when another's outcome or a definite refusal is.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Pending {
+    #[n(0)]
+    pub(crate) message: MessageId,
+    #[n(1)]
+    pub(crate) epoch: u64,
+    /// The encoded HTTP body: sent again as it is until its outcome is known.
+    #[n(2)]
+    pub(crate) body: Bytes,
+    /// SHA-256 of the commit's bytes: what an echo must match.
+    #[n(3)]
+    pub(crate) hash: Bytes,
+    /// It creates the conversation.
+    #[n(4)]
+    pub(crate) creates: bool,
+    /// Its number, once the server has said it.
+    #[n(5)]
+    pub(crate) number: Option<u64>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Outgoing {
+    #[n(0)]
+    pub(crate) conversation: ConversationId,
+    #[n(1)]
+    pub(crate) message: MessageId,
+    /// Order of writing on this device, over all conversations.
+    #[n(2)]
+    pub(crate) sequence: u64,
+    /// Device counter; 0 until it is first sealed.
+    #[n(3)]
+    pub(crate) n: u64,
+    /// `k` of the envelope.
+    #[n(4)]
+    pub(crate) k: Bytes,
+    /// The content's CBOR.
+    #[n(5)]
+    pub(crate) content: Bytes,
+    /// Commitment of the own message before it.
+    #[n(6)]
+    pub(crate) previous: Bytes,
+    /// Every sealed form that may have left: (epoch, bytes).
+    #[n(7)]
+    pub(crate) sealed: Vec<Variant>,
+    #[n(8)]
+    pub(crate) text: String,
+    #[n(9)]
+    pub(crate) at: Millis,
+    /// The server's number, once it has said it; the item stays until its row has passed.
+    #[n(10)]
+    pub(crate) number: Option<u64>,
+    /// Refused for good: the code.
+    #[n(11)]
+    pub(crate) failed: Option<String>,
+}
+
+/// A message as sealed in one epoch.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Variant {
+    #[n(0)]
+    pub(crate) generation: u32,
+    #[n(1)]
+    pub(crate) epoch: u64,
+    #[n(2)]
+    pub(crate) bytes: Bytes,
+}
