@@ -11,6 +11,7 @@ mod register_finish;
 mod register_start;
 pub(crate) mod rows;
 mod secrets;
+pub(crate) mod statement;
 
 pub use login_finish::{LoginFinishError, login_finish};
 pub use login_start::{LoginStartError, login_start};
@@ -20,3 +21,4 @@ pub use recover_start::{RecoverStartError, recover_start};
 pub use register_finish::{RegisterFinishError, register_finish};
 pub use register_start::{RegisterStartError, register_start};
 pub use secrets::secrets;
+pub use statement::NextError;

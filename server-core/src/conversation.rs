@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod append;
+mod change;
 mod commit;
 mod create;
 mod fetch;
@@ -9,10 +10,11 @@ mod group_info;
 mod hello;
 mod list;
 pub(crate) mod rows;
-mod wanted;
+pub(crate) mod wanted;
 
 pub use acknowledge::{AcknowledgeError, acknowledge};
 pub use append::{AppendError, append};
+pub use change::ChangeError;
 pub use commit::{CommitError, commit};
 pub use create::{CreateError, create};
 pub use fetch::{FetchError, Range, fetch};

@@ -3,6 +3,8 @@
 mod enrol;
 mod revoke;
 pub(crate) mod rows;
+pub(crate) mod upload;
 
 pub use enrol::{EnrolError, enrol};
 pub use revoke::{RevokeError, revoke};
+pub use upload::UploadError;

@@ -26,6 +26,9 @@ pub mod settings;
 pub mod sql;
 pub mod store;
 
+#[cfg(test)]
+mod tests;
+
 pub use account::keys::Keys;
 pub use announce::Announce;
 pub use context::{Context, Peer};

@@ -14,11 +14,11 @@ mod resume_finish;
 mod resume_start;
 pub(crate) mod rows;
 
-pub use check::{CheckError, check, recheck};
+pub use check::{check, peek, recheck};
 pub use current_user::current_user;
 pub use logout::{LogoutError, logout};
 pub use resume_finish::{ResumeFinishError, resume_finish};
-pub use resume_start::{ResumeStartError, resume_start};
+pub use resume_start::resume_start;
 
 /// The cookie's content. Has no Debug of what is inside.
 #[derive(Clone, PartialEq, Eq)]
@@ -144,4 +144,16 @@ pub struct Issued<T> {
     pub session: Session,
     /// The answer.
     pub body: T,
+}
+
+impl<T> Issued<T> {
+    /// The same session with another answer.
+    pub(crate) fn with<U>(self, body: U) -> Issued<U> {
+        Issued { token: self.token, known: self.known, session: self.session, body }
+    }
+    /// The same session with who is in as the answer.
+    pub(crate) fn bound(self) -> Issued<shared::http::Bound> {
+        let user = self.session.user();
+        self.with(shared::http::Bound { user })
+    }
 }

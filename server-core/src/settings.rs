@@ -2,6 +2,7 @@
 
 mod put;
 mod read;
+mod rows;
 
 pub use put::{SettingsPutError, put};
 pub use read::read;

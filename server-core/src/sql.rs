@@ -67,11 +67,7 @@ pub trait Sql {
 }
 
 /// The first row of a query, if any.
-pub(crate) fn first(
-    sql: &mut dyn Sql,
-    statement: &'static str,
-    parameters: &[Named<'_>],
-) -> Result<Option<Row>, SqlError> {
+pub(crate) fn first(sql: &mut dyn Sql, statement: &'static str, parameters: &[Named<'_>]) -> Result<Option<Row>, SqlError> {
     Ok(sql.query(statement, parameters)?.into_iter().next())
 }
 

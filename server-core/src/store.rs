@@ -35,7 +35,9 @@ pub enum StartError {
     #[error(transparent)]
     Migrate(#[from] migrate::MigrateError),
     /// The database was used with other keys.
-    #[error("the key file does not belong to this database: with another one nobody could log in. Put the old server.keys back, or start with an empty data folder")]
+    #[error(
+        "the key file does not belong to this database: with another one nobody could log in. Put the old server.keys back, or start with an empty data folder"
+    )]
     OtherKeys,
     /// The database refused.
     #[error(transparent)]

@@ -49,10 +49,8 @@ CREATE TABLE key_package_claim (
 ) STRICT; -- asked again, the same package
 CREATE TABLE device_head (device_id BLOB PRIMARY KEY, head_n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE device_inbox (
-  device_id BLOB NOT NULL, n INTEGER NOT NULL, dedupe BLOB NOT NULL, sender BLOB, conv_id BLOB, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
-  PRIMARY KEY (device_id, n)
+  device_id BLOB NOT NULL, n INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (device_id, n)
 ) STRICT;
-CREATE INDEX device_inbox_dedupe ON device_inbox(device_id, dedupe);
 
 CREATE TABLE conv (
   conv_id BLOB PRIMARY KEY CHECK (length(conv_id) = 16), kind INTEGER NOT NULL, generation INTEGER NOT NULL, epoch INTEGER NOT NULL,
@@ -61,6 +59,7 @@ CREATE TABLE conv (
 CREATE TABLE conv_pair (
   low BLOB NOT NULL, high BLOB NOT NULL, conv_id BLOB NOT NULL REFERENCES conv ON DELETE CASCADE, PRIMARY KEY (low, high)
 ) STRICT, WITHOUT ROWID; -- direct conversations are unique; the note is the pair (a, a)
+CREATE UNIQUE INDEX conv_pair_conv ON conv_pair(conv_id);
 CREATE TABLE conv_group (
   conv_id BLOB NOT NULL REFERENCES conv ON DELETE CASCADE, k BLOB NOT NULL, v BLOB NOT NULL, PRIMARY KEY (conv_id, k)
 ) STRICT; -- the public group as openmls stores it

@@ -1,7 +1,13 @@
 //! Rows of a conversation by number.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
+
+use shared::{ConversationId, http::Rows, limits};
+
+use super::rows;
+use crate::{
+    refusal::{Done, Outcome, errors},
+    session::Caller,
+    sql::Sql,
+};
 
 /// How much of a conversation is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,18 +35,46 @@ impl Range {
     }
 }
 
-crate::refusal::errors! {
-    /// Why it is refused.
+errors! {
+    /// Why no rows are given.
     FetchError {
-        /// Not built yet.
-        NotBuilt = Internal;
+        /// No such conversation, the account was never in it, or `after` lies behind its last stay.
+        NotMember = NotFound;
     }
 }
 
-/// Rows of a conversation by number.
+/// Consecutive rows above `after`, of one of the account's stays: from the commit that brought it in to the one that
+/// removed it. Who is not in any more can read up to there and gets `not_found` behind it. `floor` says from where the
+/// rows can be had at all; `head` is the last number that this account may read.
 ///
 /// # Errors
-/// [`FetchError`] as a [`crate::Refusal`].
+/// [`FetchError`]
 pub fn fetch(sql: &mut dyn Sql, caller: &Caller, conversation: ConversationId, range: Range) -> Outcome<Rows> {
-    Err(FetchError::NotBuilt.into())
+    let stays = rows::stays(sql, conversation, caller.account())?;
+    let here = rows::conversation(sql, conversation)?.ok_or(FetchError::NotMember)?;
+    let stay = stays.into_iter().find(|stay| stay.until.is_none_or(|until| range.after < until));
+    let stay = stay.ok_or(FetchError::NotMember)?;
+    let head = stay.until.unwrap_or(here.head).min(here.head);
+    let floor = here.floor.max(stay.from.saturating_sub(1));
+    let from = range.after.max(floor).saturating_add(1);
+    let Some(last) = last(&rows::sizes(sql, conversation, from, head, range.limit)?, range) else {
+        return Ok(Done::quiet(Rows { rows: vec![], head, floor }));
+    };
+    let largest = range.largest.map_or(u64::MAX, |bytes| bytes as u64);
+    Ok(Done::quiet(Rows { rows: rows::log(sql, conversation, from, last, largest)?, head, floor }))
+}
+
+/// The last number that fits into the answer; the first row always does.
+fn last(sizes: &[(u64, usize)], range: Range) -> Option<u64> {
+    let mut left = range.bytes;
+    let mut last = None;
+    for (number, size) in sizes {
+        let size = if range.largest.is_some_and(|largest| *size > largest) { 0 } else { *size };
+        if last.is_some() && size > left {
+            break;
+        }
+        left = left.saturating_sub(size);
+        last = Some(*number);
+    }
+    last
 }

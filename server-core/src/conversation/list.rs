@@ -1,20 +1,18 @@
 //! GET /api/conversations.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    ListError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::http::Conversations;
 
-/// GET /api/conversations.
+use super::rows;
+use crate::{
+    refusal::{Done, Outcome},
+    session::Caller,
+    sql::Sql,
+};
+
+/// All conversations the account is in.
 ///
 /// # Errors
-/// [`ListError`] as a [`crate::Refusal`].
+/// Only when the database can't be read.
 pub fn list(sql: &mut dyn Sql, caller: &Caller) -> Outcome<Conversations> {
-    Err(ListError::NotBuilt.into())
+    Ok(Done::quiet(Conversations { conversations: rows::list(sql, caller.account(), caller.device())? }))
 }

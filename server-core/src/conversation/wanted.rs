@@ -1,20 +1,30 @@
-//! For a connecting device: every living device that has no leaf where its account is a member.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
+//! Devices that wait to be added.
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    WantedError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::{AccountId, DeviceId, frame::Wanted};
 
-/// For a connecting device: every living device that has no leaf where its account is a member.
+use super::rows;
+use crate::{
+    announce::Announce,
+    refusal::{Done, Outcome},
+    session::Caller,
+    sql::{Sql, SqlError},
+};
+
+/// For a device that connects: every living device without a leaf in the conversations this device has one in.
 ///
 /// # Errors
-/// [`WantedError`] as a [`crate::Refusal`].
+/// Only when the database can't be read.
 pub fn wanted(sql: &mut dyn Sql, caller: &Caller) -> Outcome<Vec<Wanted>> {
-    Err(WantedError::NotBuilt.into())
+    Ok(Done::quiet(rows::wanted(sql, caller.device())?))
+}
+
+/// A new device of an account: told to all who have a leaf where it is missing, own devices first.
+pub(crate) fn announce(sql: &mut dyn Sql, account: AccountId, device: DeviceId) -> Result<Vec<Announce>, SqlError> {
+    rows::of_account(sql, account)?
+        .into_iter()
+        .map(|conversation| {
+            let wanted = Wanted { conversation, account, device };
+            Ok(Announce::Wanted { wanted, devices: rows::devices_own_first(sql, conversation, account)? })
+        })
+        .collect()
 }

@@ -1,20 +1,20 @@
 //! GET /api/people/{handle}.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    PersonError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::{Code, http::Person};
 
-/// GET /api/people/{handle}.
+use crate::{
+    account::{keys, rows},
+    refusal::{Done, Outcome},
+    session::Caller,
+    sql::Sql,
+};
+
+/// Account id and statements of a handle, to whoever is logged in.
 ///
 /// # Errors
-/// [`PersonError`] as a [`crate::Refusal`].
-pub fn person(sql: &mut dyn Sql, caller: &Caller, handle: &str) -> Outcome<Person> {
-    Err(PersonError::NotBuilt.into())
+/// `not_found`.
+pub fn person(sql: &mut dyn Sql, _: &Caller, handle: &str) -> Outcome<Person> {
+    let account = rows::by_handle(sql, &keys::canonical(handle))?.ok_or(Code::NotFound)?;
+    let statements = rows::statements(sql, account.id, 0)?;
+    Ok(Done::quiet(Person { account_id: account.id, username: account.handle, statements, proof: None }))
 }

@@ -1,20 +1,13 @@
-//! Items up to here are stored on the device and dropped.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
+//! Acknowledging an inbox.
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    InboxAcknowledgeError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use super::rows;
+use crate::{refusal::Outcome, session::Caller, sql::Sql, store::done};
 
-/// Items up to here are stored on the device and dropped.
+/// Items up to here are stored on the device: they are dropped.
 ///
 /// # Errors
-/// [`InboxAcknowledgeError`] as a [`crate::Refusal`].
+/// Only when the database can't be written.
 pub fn acknowledge(sql: &mut dyn Sql, caller: &Caller, number: u64) -> Outcome<()> {
-    Err(InboxAcknowledgeError::NotBuilt.into())
+    rows::drop_until(sql, caller.device(), number)?;
+    done()
 }

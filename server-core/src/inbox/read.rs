@@ -1,20 +1,28 @@
-//! Items above `after`, ascending, at most `limit` and about `bytes` bytes.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
+//! Reading an inbox.
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    InboxReadError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::frame::InboxItem;
 
-/// Items above `after`, ascending, at most `limit` and about `bytes` bytes.
+use super::rows;
+use crate::{
+    refusal::{Done, Outcome},
+    session::Caller,
+    sql::Sql,
+};
+
+/// Items above `after`, ascending: at most `limit` (256 whatever is asked) and about `bytes` bytes; the first comes whatever
+/// its size.
 ///
 /// # Errors
-/// [`InboxReadError`] as a [`crate::Refusal`].
+/// Only when the database can't be read.
 pub fn read(sql: &mut dyn Sql, caller: &Caller, after: u64, limit: u32, bytes: usize) -> Outcome<Vec<InboxItem>> {
-    Err(InboxReadError::NotBuilt.into())
+    let mut left = bytes;
+    let mut items = vec![];
+    for (size, item) in rows::after(sql, caller.device(), after, limit.min(shared::limits::FETCH))? {
+        if !items.is_empty() && size > left {
+            break;
+        }
+        left = left.saturating_sub(size);
+        items.push(item);
+    }
+    Ok(Done::quiet(items))
 }

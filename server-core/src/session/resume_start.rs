@@ -1,20 +1,28 @@
 //! POST /auth/resume/start.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    ResumeStartError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::http::{ResumeStart, ResumeStarted};
 
-/// POST /auth/resume/start.
+use crate::{
+    account::rows::{Attempt, begin},
+    context::{Context, Peer},
+    rate::{Bucket, count},
+    refusal::{Done, Outcome},
+    sql::Sql,
+};
+
+/// A challenge for a device key. Unknown devices get one of the same shape.
 ///
 /// # Errors
-/// [`ResumeStartError`] as a [`crate::Refusal`].
-pub fn resume_start(sql: &mut dyn Sql, context: &mut Context<'_>, peer: &Peer, request: &ResumeStart) -> Outcome<ResumeStarted> {
-    Err(ResumeStartError::NotBuilt.into())
+/// `rate_limited`.
+pub fn resume_start(
+    sql: &mut dyn Sql,
+    context: &mut Context<'_>,
+    peer: &Peer,
+    request: &ResumeStart,
+) -> Outcome<ResumeStarted> {
+    count(sql, context, Bucket::Resume, &[request.device_id.as_bytes(), &peer.prefix], context.rules.resume)?;
+    let challenge: [u8; 32] = context.random();
+    let state = [&request.device_id.as_bytes()[..], &challenge].concat();
+    let id = begin(sql, context, Attempt::Resume, None, &state)?;
+    Ok(Done::quiet(ResumeStarted { resume_id: id.into(), challenge: challenge.into() }))
 }

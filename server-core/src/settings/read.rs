@@ -1,20 +1,20 @@
 //! GET /api/settings?after=k.
-use crate::{context::{Context, Peer}, refusal::Outcome, session::{Caller, Issued, Session, Token}, sql::Sql};
-#[allow(unused_imports)]
-use shared::{*, http::*, frame::*};
 
-crate::refusal::errors! {
-    /// Why it is refused.
-    SettingsReadError {
-        /// Not built yet.
-        NotBuilt = Internal;
-    }
-}
+use shared::http::Settings;
 
-/// GET /api/settings?after=k.
+use super::rows;
+use crate::{
+    account,
+    refusal::{Done, Outcome},
+    session::Caller,
+    sql::Sql,
+};
+
+/// Items changed after change number `after`, in the order of change, and the newest number.
 ///
 /// # Errors
-/// [`SettingsReadError`] as a [`crate::Refusal`].
+/// `login_required` when the account is gone.
 pub fn read(sql: &mut dyn Sql, caller: &Caller, after: u64) -> Outcome<Settings> {
-    Err(SettingsReadError::NotBuilt.into())
+    let change = account::rows::existing(sql, caller.account())?.settings_no;
+    Ok(Done::quiet(Settings { items: rows::changed(sql, caller.account(), after)?, change }))
 }

@@ -9,7 +9,9 @@ const MIGRATIONS: [(&str, &str); 1] = [("0001_start", include_str!("../../migrat
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// It was written by a newer Sotto.
-    #[error("the database has schema {found}, this program knows up to {known}: start a newer version of Sotto, or restore the backup made before the upgrade")]
+    #[error(
+        "the database has schema {found}, this program knows up to {known}: start a newer version of Sotto, or restore the backup made before the upgrade"
+    )]
     Newer {
         /// In the database.
         found: u64,
@@ -44,7 +46,10 @@ fn missing(engine: &mut Sqlite) -> Result<(), MigrateError> {
     }
     for ((name, text), version) in MIGRATIONS.iter().zip(1_u64..).filter(|(_, version)| *version > found) {
         engine.script(text)?;
-        engine.execute("INSERT INTO migration (version, name) VALUES (:version, :name)", named! { version: version, name: *name })?;
+        engine.execute(
+            "INSERT INTO migration (version, name) VALUES (:version, :name)",
+            named! { version: version, name: *name },
+        )?;
     }
     Ok(())
 }
