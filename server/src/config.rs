@@ -1,0 +1,487 @@
+//! Where every setting comes from: flag, then `SOTTO_*`, then the TOML file, then the default. What is wrong is told with
+//! the key, the place it came from and the remedy.
+
+use std::{
+    ffi::OsString,
+    fmt, fs,
+    net::{Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Deserializer};
+
+/// The port of api.md.
+pub const DEFAULT_PORT: u16 = 5001;
+
+/// Wrong use or configuration: exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("configuration file {path}: {cause}\n  remedy: check the path given by --config or SOTTO_CONFIG")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The file is not the TOML we take; names unknown keys.
+    #[error(
+        "configuration file {path}: {cause}\n  remedy: correct the key; `sotto serve --help` lists them with underscores for hyphens"
+    )]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser says, with line and key.
+        cause: String,
+    },
+    /// A value that makes no sense.
+    #[error("{key} = {value:?} ({place}): {problem}\n  remedy: {remedy}")]
+    Value {
+        /// Which setting.
+        key: &'static str,
+        /// Its text.
+        value: String,
+        /// Where it was found.
+        place: Place,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// Something in a file of the data folder is weak, missing or of somebody else.
+    #[error("{path}: {problem}\n  remedy: {remedy}")]
+    Folder {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// No place for data is known.
+    #[error(
+        "data_dir: no folder is known, because neither STATE_DIRECTORY nor XDG_DATA_HOME nor HOME is set\n  remedy: give --data-dir or SOTTO_DATA_DIR"
+    )]
+    NoDataDir,
+}
+
+/// Where a value was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On the command line.
+    Flag,
+    /// In the environment.
+    Environment(String),
+    /// In the configuration file.
+    File(PathBuf),
+    /// Nowhere: our default.
+    Default,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("command line"),
+            Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// One source of settings: the command line or the file, whose keys these fields are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Folder of database, keys and certificates.
+    pub data_dir: Option<String>,
+    /// Addresses to listen on: one or a list.
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub listen: Option<Vec<String>>,
+    /// Own certificate chain.
+    pub cert: Option<String>,
+    /// Its private key.
+    pub key: Option<String>,
+    /// The address people type.
+    pub public_url: Option<String>,
+    /// `open` or `closed`.
+    pub registration: Option<String>,
+    /// `plain` or `json`.
+    pub log: Option<String>,
+    /// Folder of the web client while developing.
+    pub web_dir: Option<String>,
+    /// Limits, only in the file.
+    pub limits: Option<LimitsLayer>,
+}
+
+/// The `[limits]` table of the file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsLayer {
+    /// See [`Limits::connections`].
+    pub connections: Option<usize>,
+    /// See [`Limits::connections_per_address`].
+    pub connections_per_address: Option<usize>,
+    /// See [`Limits::session_idle_seconds`].
+    pub session_idle_seconds: Option<u64>,
+    /// See [`Limits::logins_per_minute`].
+    pub logins_per_minute: Option<u32>,
+}
+
+/// May anybody make an account?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Yes.
+    Open,
+    /// No.
+    Closed,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogForm {
+    /// For people.
+    Plain,
+    /// For programs.
+    Json,
+}
+
+/// A certificate brought along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnCertificate {
+    /// Chain, PEM.
+    pub cert: PathBuf,
+    /// Key, PEM.
+    pub key: PathBuf,
+}
+
+/// Limits an operator may move.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Open connections at most.
+    pub connections: usize,
+    /// Of these from one address (IPv4) or /64 (IPv6); not for loopback.
+    pub connections_per_address: usize,
+    /// A session ends after this long without use (F055).
+    pub session_idle_seconds: u64,
+    /// Log-in attempts a minute for one account from one address prefix (F103).
+    pub logins_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 20_000, connections_per_address: 2_000, session_idle_seconds: 3_600, logins_per_minute: 5 }
+    }
+}
+
+/// The address people type: `https://` + host + optional port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicUrl {
+    /// Host, lower case.
+    pub host: String,
+    /// Port, 443 when none is written.
+    pub port: u16,
+}
+
+/// Everything settled.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder of database, keys and certificates.
+    pub data_dir: PathBuf,
+    /// Where the folder was named.
+    pub data_dir_place: Place,
+    /// Addresses to listen on.
+    pub listen: Vec<SocketAddr>,
+    /// Own certificate; none: the local authority's.
+    pub own_certificate: Option<OwnCertificate>,
+    /// The address people type.
+    pub public_url: Option<PublicUrl>,
+    /// May anybody make an account?
+    pub registration: Registration,
+    /// Form of the log.
+    pub log: LogForm,
+    /// Folder of the web client while developing.
+    pub web_dir: Option<PathBuf>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+impl Config {
+    /// Settles every setting.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the key, the place and the remedy.
+    pub fn resolve(flags: Layer, environment: Environment<'_>, file: Option<&Path>) -> Result<Self, ConfigError> {
+        let sources = Sources { flags, environment, file: file.map(read).transpose()?.unwrap_or_default(), path: file };
+        let (data_dir, data_dir_place) = data_dir(&sources)?;
+        let listen = sources.listen().map_or_else(
+            || Ok(vec![SocketAddr::from((Ipv6Addr::UNSPECIFIED, DEFAULT_PORT))]),
+            |(texts, place)| texts.iter().map(|text| address(text, &place)).collect(),
+        )?;
+        Ok(Self {
+            data_dir,
+            data_dir_place,
+            listen,
+            own_certificate: own_certificate(&sources)?,
+            public_url: sources.text("public_url", |l| l.public_url.clone()).map(public_url).transpose()?,
+            registration: choice(
+                &sources,
+                "registration",
+                |l| l.registration.clone(),
+                [("open", Registration::Open), ("closed", Registration::Closed)],
+                "write open or closed",
+            )?,
+            log: choice(
+                &sources,
+                "log",
+                |l| l.log.clone(),
+                [("plain", LogForm::Plain), ("json", LogForm::Json)],
+                "write plain or json",
+            )?,
+            web_dir: sources.text("web_dir", |l| l.web_dir.clone()).map(|(text, _)| PathBuf::from(text)),
+            limits: limits(sources.file.limits.clone().unwrap_or_default()),
+        })
+    }
+}
+
+struct Sources<'a> {
+    flags: Layer,
+    environment: Environment<'a>,
+    file: Layer,
+    path: Option<&'a Path>,
+}
+
+impl Sources<'_> {
+    fn text(&self, key: &str, field: impl Fn(&Layer) -> Option<String>) -> Option<(String, Place)> {
+        if let Some(text) = field(&self.flags) {
+            return Some((text, Place::Flag));
+        }
+        let name = format!("SOTTO_{}", key.to_uppercase());
+        if let Some(text) = (self.environment)(&name).filter(|text| !text.is_empty()) {
+            return Some((text.to_string_lossy().into_owned(), Place::Environment(name)));
+        }
+        field(&self.file).map(|text| (text, self.file_place()))
+    }
+
+    fn listen(&self) -> Option<(Vec<String>, Place)> {
+        if let Some(texts) = &self.flags.listen {
+            return Some((texts.clone(), Place::Flag));
+        }
+        if let Some((text, place)) = self.text("listen", |_| None) {
+            return Some((text.split(',').map(|part| part.trim().to_owned()).collect(), place));
+        }
+        self.file.listen.clone().map(|texts| (texts, self.file_place()))
+    }
+
+    fn file_place(&self) -> Place {
+        self.path.map_or(Place::Default, |path| Place::File(path.to_owned()))
+    }
+}
+
+fn read(path: &Path) -> Result<Layer, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
+    toml::from_str(&text)
+        .map_err(|cause| ConfigError::File { path: path.to_owned(), cause: cause.to_string().trim_end().to_owned() })
+}
+
+fn data_dir(sources: &Sources<'_>) -> Result<(PathBuf, Place), ConfigError> {
+    if let Some((text, place)) = sources.text("data_dir", |l| l.data_dir.clone()) {
+        if text.trim().is_empty() {
+            return Err(ConfigError::Value {
+                key: "data_dir",
+                value: text,
+                place,
+                problem: "the folder has no name".to_owned(),
+                remedy: "name a folder, or leave the key out",
+            });
+        }
+        return Ok((PathBuf::from(text), place));
+    }
+    let variable = |name: &str| (sources.environment)(name).filter(|text| !text.is_empty());
+    if let Some(folders) = variable("STATE_DIRECTORY") {
+        // systemd separates several state directories by colons; ours is the first.
+        let first = folders.to_string_lossy().split(':').next().map(PathBuf::from).unwrap_or_default();
+        return Ok((first, Place::Environment("STATE_DIRECTORY".to_owned())));
+    }
+    if let Some(folder) = variable("XDG_DATA_HOME") {
+        return Ok((Path::new(&folder).join("sotto"), Place::Environment("XDG_DATA_HOME".to_owned())));
+    }
+    let home = variable("HOME").ok_or(ConfigError::NoDataDir)?;
+    Ok((Path::new(&home).join(".local/share/sotto"), Place::Default))
+}
+
+fn address(text: &str, place: &Place) -> Result<SocketAddr, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Value {
+        key: "listen",
+        value: text.to_owned(),
+        place: place.clone(),
+        problem: "not an address with a port".to_owned(),
+        remedy: "write it as 127.0.0.1:5001 or [::]:5001",
+    })
+}
+
+fn own_certificate(sources: &Sources<'_>) -> Result<Option<OwnCertificate>, ConfigError> {
+    let lonely = |key, (value, place): (String, Place), problem: &str| ConfigError::Value {
+        key,
+        value,
+        place,
+        problem: problem.to_owned(),
+        remedy: "give both cert and key, or neither",
+    };
+    match (sources.text("cert", |l| l.cert.clone()), sources.text("key", |l| l.key.clone())) {
+        (Some((cert, _)), Some((key, _))) => Ok(Some(OwnCertificate { cert: cert.into(), key: key.into() })),
+        (Some(cert), None) => Err(lonely("cert", cert, "its private key is not given")),
+        (None, Some(key)) => Err(lonely("key", key, "its certificate is not given")),
+        (None, None) => Ok(None),
+    }
+}
+
+fn public_url((value, place): (String, Place)) -> Result<PublicUrl, ConfigError> {
+    let wrong = |problem: &str| ConfigError::Value {
+        key: "public_url",
+        value: value.clone(),
+        place: place.clone(),
+        problem: problem.to_owned(),
+        remedy: "write it as https://chat.example.org or https://chat.example.org:8443",
+    };
+    let rest = value.strip_prefix("https://").ok_or_else(|| wrong("it does not begin with https://"))?;
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    let uri: axum::http::uri::Authority = authority.parse().map_err(|_| wrong("not a host with an optional port"))?;
+    if authority.contains('@') || uri.host().is_empty() {
+        return Err(wrong("not a host with an optional port"));
+    }
+    let port = match authority.strip_prefix(uri.host()) {
+        Some("") => 443,
+        _ => uri.port_u16().ok_or_else(|| wrong("the port is not a number"))?,
+    };
+    Ok(PublicUrl { host: uri.host().to_ascii_lowercase(), port })
+}
+
+fn choice<T: Copy>(
+    sources: &Sources<'_>,
+    key: &'static str,
+    field: impl Fn(&Layer) -> Option<String>,
+    [first, second]: [(&str, T); 2],
+    remedy: &'static str,
+) -> Result<T, ConfigError> {
+    let Some((value, place)) = sources.text(key, field) else { return Ok(first.1) };
+    [first, second].iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice).ok_or_else(|| ConfigError::Value {
+        key,
+        value: value.clone(),
+        place,
+        problem: "not one of the two words".to_owned(),
+        remedy,
+    })
+}
+
+fn limits(layer: LimitsLayer) -> Limits {
+    let default = Limits::default();
+    Limits {
+        connections: layer.connections.unwrap_or(default.connections),
+        connections_per_address: layer.connections_per_address.unwrap_or(default.connections_per_address),
+        session_idle_seconds: layer.session_idle_seconds.unwrap_or(default.session_idle_seconds),
+        logins_per_minute: layer.logins_per_minute.unwrap_or(default.logins_per_minute),
+    }
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Option::<OneOrMany>::deserialize(deserializer).map(|value| {
+        value.map(|value| match value {
+            OneOrMany::One(text) => vec![text],
+            OneOrMany::Many(texts) => texts,
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(_: &str) -> Option<OsString> {
+        None
+    }
+
+    fn home(name: &str) -> Option<OsString> {
+        (name == "HOME").then(|| "/h".into())
+    }
+
+    fn file(text: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("sotto-config-{}.toml", crate::clock::random_hex::<8>()));
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_file_beats_default() {
+        let path = file("registration = \"closed\"\nlisten = \"127.0.0.1:1\"\ndata_dir = \"from-file\"\nlog = \"json\"\n");
+        let environment = |name: &str| match name {
+            "SOTTO_LISTEN" => Some("127.0.0.1:2, [::1]:3".into()),
+            "SOTTO_DATA_DIR" => Some("from-environment".into()),
+            _ => None,
+        };
+        let flags = Layer { data_dir: Some("from-flag".to_owned()), ..Layer::default() };
+        let config = Config::resolve(flags, &environment, Some(&path)).unwrap();
+        assert_eq!(config.data_dir, Path::new("from-flag"));
+        assert_eq!(config.listen, ["127.0.0.1:2".parse().unwrap(), "[::1]:3".parse().unwrap()]);
+        assert_eq!(config.registration, Registration::Closed);
+        assert_eq!(config.log, LogForm::Json);
+        let config = Config::resolve(Layer::default(), &home, None).unwrap();
+        assert_eq!(config.data_dir, Path::new("/h/.local/share/sotto"));
+        assert_eq!(config.listen, ["[::]:5001".parse().unwrap()]);
+        assert_eq!(config.registration, Registration::Open);
+        fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn the_data_folder_follows_systemd_then_xdg_then_home() {
+        let all = |name: &str| match name {
+            "STATE_DIRECTORY" => Some("/s:/t".into()),
+            "XDG_DATA_HOME" => Some("/x".into()),
+            other => home(other),
+        };
+        assert_eq!(Config::resolve(Layer::default(), &all, None).unwrap().data_dir, Path::new("/s"));
+        let no_systemd = |name: &str| if name == "STATE_DIRECTORY" { None } else { all(name) };
+        assert_eq!(Config::resolve(Layer::default(), &no_systemd, None).unwrap().data_dir, Path::new("/x/sotto"));
+        assert!(matches!(Config::resolve(Layer::default(), &nothing, None), Err(ConfigError::NoDataDir)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_key_place_and_remedy() {
+        let path = file("listn = \"127.0.0.1:1\"\n");
+        let text = Config::resolve(Layer::default(), &home, Some(&path)).unwrap_err().to_string();
+        assert!(text.contains("listn") && text.contains(&path.display().to_string()) && text.contains("remedy"), "{text}");
+        fs::remove_file(path).unwrap();
+        let path = file("[limits]\nlogins = 3\n");
+        assert!(Config::resolve(Layer::default(), &home, Some(&path)).unwrap_err().to_string().contains("logins"));
+        fs::remove_file(path).unwrap();
+        let cases: [(Layer, &str); 8] = [
+            (Layer { listen: Some(vec!["5001".to_owned()]), ..Layer::default() }, "listen"),
+            (Layer { cert: Some("c".to_owned()), ..Layer::default() }, "cert"),
+            (Layer { key: Some("k".to_owned()), ..Layer::default() }, "key"),
+            (Layer { registration: Some("maybe".to_owned()), ..Layer::default() }, "registration"),
+            (Layer { public_url: Some("http://a.example".to_owned()), ..Layer::default() }, "public_url"),
+            (Layer { public_url: Some("https://a.example/path".to_owned()), ..Layer::default() }, "public_url"),
+            (Layer { public_url: Some("https://u@a.example".to_owned()), ..Layer::default() }, "public_url"),
+            (Layer { log: Some("xml".to_owned()), ..Layer::default() }, "log"),
+        ];
+        for (layer, key) in cases {
+            let text = Config::resolve(layer, &home, None).unwrap_err().to_string();
+            assert!(text.contains(key) && text.contains("command line") && text.contains("remedy"), "{text}");
+        }
+    }
+
+    #[test]
+    fn public_urls() {
+        let parse = |text: &str| public_url((text.to_owned(), Place::Flag)).unwrap();
+        assert_eq!(parse("https://Chat.example.org/"), PublicUrl { host: "chat.example.org".to_owned(), port: 443 });
+        assert_eq!(parse("https://[::1]:8443"), PublicUrl { host: "[::1]".to_owned(), port: 8443 });
+    }
+}

@@ -1,0 +1,32 @@
+//! One endpoint a file.
+
+pub(crate) mod claim;
+pub(crate) mod commit;
+pub(crate) mod conversations;
+pub(crate) mod create;
+pub(crate) mod current_user;
+pub(crate) mod enrol;
+pub(crate) mod group_info;
+pub(crate) mod health;
+pub(crate) mod inbox;
+pub(crate) mod inbox_refused;
+pub(crate) mod login_finish;
+pub(crate) mod login_start;
+pub(crate) mod logout;
+pub(crate) mod packages_count;
+pub(crate) mod packages_put;
+pub(crate) mod person;
+pub(crate) mod recover_finish;
+pub(crate) mod recover_open;
+pub(crate) mod recover_start;
+pub(crate) mod register_finish;
+pub(crate) mod register_start;
+pub(crate) mod resume_finish;
+pub(crate) mod resume_start;
+pub(crate) mod revoke;
+pub(crate) mod rows;
+pub(crate) mod settings_put;
+pub(crate) mod settings_read;
+pub(crate) mod statements;
+pub(crate) mod ticket;
+pub(crate) mod vault;
