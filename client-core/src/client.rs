@@ -112,6 +112,24 @@ impl<K: Stretch> Client<K> {
         }
     }
 
+    /// All conversations as the screens see them.
+    #[must_use]
+    pub fn conversations(&self) -> Vec<view::Conversation> {
+        self.session.as_ref().filter(|_| self.entered).map(Session::conversations).unwrap_or_default()
+    }
+
+    /// Of every conversation this device is in: last row applied, and the server's last as far as known.
+    #[must_use]
+    pub fn cursors(&self) -> Vec<(shared::ConversationId, u64, u64)> {
+        self.session.as_ref().map(Session::cursors).unwrap_or_default()
+    }
+
+    /// The number of the commit that let this device into a conversation.
+    #[must_use]
+    pub fn since(&self, conversation: shared::ConversationId) -> Option<u64> {
+        self.session.as_ref()?.convs.get(&conversation).map(|conv| conv.since)
+    }
+
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
         if let Some(session) = self.session.as_mut() {
             let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids };

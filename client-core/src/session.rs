@@ -313,6 +313,12 @@ impl Session {
         self.convs.keys().filter_map(|id| self.conversation_view(*id)).collect()
     }
 
+    /// (conversation, last row applied, last known of the server) of every conversation this device is in.
+    pub(crate) fn cursors(&self) -> Vec<(ConversationId, u64, u64)> {
+        let joined = self.convs.values().filter(|conv| matches!(conv.standing, Standing::Joined | Standing::Stuck));
+        joined.map(|conv| (conv.id, conv.cursor, self.live.get(&conv.id).map_or(0, |live| live.head))).collect()
+    }
+
     pub(crate) fn state(&self) -> view::AppState {
         let waiting = self.outbox.values().filter(|item| item.number.is_none() && item.failed.is_none()).count();
         view::AppState {

@@ -45,14 +45,14 @@ enum Step<K: Stretch> {
     RegisterStarting {
         account: AccountId,
         handle: Handle,
-        registering: Registering<K>,
+        registering: Box<Registering<K>>,
     },
     RegisterStoring {
         body: Box<body::RegisterFinish>,
     },
     RegisterFinishing,
     LoginStarting {
-        logging: LoggingIn<K>,
+        logging: Box<LoggingIn<K>>,
     },
     LoginFinishing {
         account: AccountId,
@@ -60,7 +60,7 @@ enum Step<K: Stretch> {
     },
     RecoverStarting {
         kit: Kit,
-        registering: Registering<K>,
+        registering: Box<Registering<K>>,
     },
     RecoverOpening(Box<Recovering<K>>),
     RecoverFinishing {

@@ -1,0 +1,119 @@
+//! What goes wrong, how often, and how often it did.
+
+use std::collections::BTreeMap;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore as _;
+
+/// Every fault the simulator knows. A run of all seeds is red when one never happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// A request never arrives.
+    RequestLost,
+    /// A request is carried out, its answer never arrives.
+    AnswerLost,
+    /// A socket breaks with frames on their way.
+    SocketBroken,
+    /// A client's frame arrives twice.
+    FrameDoubled,
+    /// A server's frame overtakes another.
+    FrameReordered,
+    /// A client dies before one of its outputs.
+    ClientCrash,
+    /// A local transaction fails.
+    PersistFailed,
+    /// The server dies after a commit, before the answer.
+    ServerCrash,
+    /// The leading tab hands over and commands are sent again.
+    TabHandover,
+    /// Another's commit took the epoch.
+    RaceLost,
+    /// A message was sealed again for a later epoch.
+    SealedAgain,
+    /// Both people started the conversation at once.
+    CreationLost,
+    /// A profile was restored from an older copy.
+    ProfileRolledBack,
+    /// A further browser joined a running conversation.
+    JoinedLate,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 14] = [
+        Self::RequestLost,
+        Self::AnswerLost,
+        Self::SocketBroken,
+        Self::FrameDoubled,
+        Self::FrameReordered,
+        Self::ClientCrash,
+        Self::PersistFailed,
+        Self::ServerCrash,
+        Self::TabHandover,
+        Self::RaceLost,
+        Self::SealedAgain,
+        Self::CreationLost,
+        Self::ProfileRolledBack,
+        Self::JoinedLate,
+    ];
+}
+
+/// Counts of what happened.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(pub BTreeMap<Fault, u64>);
+
+impl Counts {
+    /// It happened.
+    pub fn saw(&mut self, fault: Fault) {
+        *self.0.entry(fault).or_default() += 1;
+    }
+    /// Adds another run's counts.
+    pub fn add(&mut self, other: &Self) {
+        for (fault, count) in &other.0 {
+            *self.0.entry(*fault).or_default() += count;
+        }
+    }
+}
+
+/// The run's one source of decisions.
+pub struct Dice {
+    rng: ChaCha20Rng,
+    /// No more faults: the world calms down.
+    pub calm: bool,
+    /// What happened so far.
+    pub counts: Counts,
+}
+
+impl Dice {
+    /// From a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        use rand_chacha::rand_core::SeedableRng as _;
+        Self { rng: ChaCha20Rng::seed_from_u64(seed), calm: false, counts: Counts::default() }
+    }
+    /// Uniform below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        (u64::from(self.rng.next_u32()) * bound) >> 32
+    }
+    /// 32 bytes for a core.
+    pub fn seed(&mut self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        seed
+    }
+    /// 16 bytes for an id.
+    pub fn id(&mut self) -> [u8; 16] {
+        let mut id = [0; 16];
+        self.rng.fill_bytes(&mut id);
+        id
+    }
+    /// Does this fault happen now, with a chance of `per_mille`?
+    pub fn happens(&mut self, fault: Fault, per_mille: u64) -> bool {
+        let drawn = self.below(1_000);
+        let happens = !self.calm && drawn < per_mille;
+        if happens {
+            self.counts.saw(fault);
+        }
+        happens
+    }
+}
