@@ -12,6 +12,8 @@ mod register_start;
 pub(crate) mod rows;
 mod secrets;
 pub(crate) mod statement;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use login_finish::{LoginFinishError, login_finish};
 pub use login_start::{LoginStartError, login_start};

@@ -17,6 +17,8 @@ use shared::{ConversationId, DeviceId, MessageId, Millis, authenticated::Authent
 
 pub(crate) mod package;
 pub(crate) mod row;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// Why a group, a commit or a group info is refused. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

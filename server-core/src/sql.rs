@@ -229,7 +229,7 @@ impl<'a> From<&'a str> for Param<'a> {
         Self::Text(text)
     }
 }
-impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
+impl<'a, T: Into<Self>> From<Option<T>> for Param<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Param::Null, Into::into)
     }

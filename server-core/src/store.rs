@@ -45,7 +45,9 @@ pub enum StartError {
 }
 
 /// One operation of a group and what happens to its outcome after the COMMIT.
-pub struct Task(Box<dyn FnOnce(&mut dyn Sql) -> Ran + Send>);
+pub struct Task(Operation);
+
+type Operation = Box<dyn FnOnce(&mut dyn Sql) -> Ran + Send>;
 
 /// Tells the outcome; with a refusal the COMMIT failed and nothing of the group is stored.
 type Settle = Box<dyn FnOnce(Option<Refusal>) + Send>;
@@ -186,7 +188,7 @@ impl Store {
         }
     }
 
-    fn in_savepoint(&mut self, task: Box<dyn FnOnce(&mut dyn Sql) -> Ran + Send>) -> Result<Ran, (SqlError, Option<Settle>)> {
+    fn in_savepoint(&mut self, task: Operation) -> Result<Ran, (SqlError, Option<Settle>)> {
         if let Err(error) = self.engine.control("SAVEPOINT operation") {
             return Err((error, Some(task(&mut Closed).settle)));
         }

@@ -1,2 +1,4 @@
-//! The world of the tests.
+//! The world of the tests: one server, any number of browsers, virtual time.
+
+pub(crate) mod people;
 pub(crate) mod world;

@@ -266,13 +266,11 @@ pub(crate) fn store_attempt(
     .map(drop)
 }
 
+/// An attempt as it was begun: for which account, with which state.
+pub(crate) type Begun = (Option<AccountId>, Vec<u8>);
+
 /// Takes an attempt out: it can be used once. None when unknown, of another kind, or too old.
-pub(crate) fn take_attempt(
-    sql: &mut dyn Sql,
-    kind: Attempt,
-    id: &Bytes,
-    now: Millis,
-) -> Result<Option<(Option<AccountId>, Vec<u8>)>, SqlError> {
+pub(crate) fn take_attempt(sql: &mut dyn Sql, kind: Attempt, id: &Bytes, now: Millis) -> Result<Option<Begun>, SqlError> {
     let row = first(
         sql,
         "DELETE FROM login_attempt WHERE attempt_id = :id AND kind = :kind RETURNING account_id, state, expires_ms",

@@ -92,3 +92,132 @@ pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, req
     let answer = Appended { request: request.request, number, at: context.now };
     Ok(Done::telling(answer, vec![Announce::Head { conversation, number, devices }]))
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Bytes, Code, MessageId};
+
+    use super::*;
+    use crate::{
+        Detail,
+        tests::world::{World, code},
+    };
+
+    #[test]
+    fn a_message_gets_the_next_number_and_everybody_is_told() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let first = world.message(&mut alice, conversation, b"hello");
+        let done = world.append(&alice, &first).unwrap();
+        assert_eq!(done.answer, Appended { request: 7, number: 2, at: world.now });
+        let [Announce::Head { number: 2, devices, .. }] = done.announce.as_slice() else { panic!("{:?}", done.announce) };
+        assert!(devices.len() == 2 && devices.contains(&alice.id()) && devices.contains(&bob.id()));
+        let group = bob.groups.get_mut(&conversation).unwrap();
+        assert_eq!(bob.mls.process(group, first.sealed.as_slice()).unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_lost_answer_is_found_before_the_epoch_is_looked_at() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let message = world.message(&mut alice, conversation, b"hello");
+        let stored = world.append(&alice, &message).unwrap().answer;
+        world.change(&mut bob, conversation, &[], &[]);
+        let again = world.append(&alice, &message).unwrap();
+        assert_eq!((again.answer, again.announce.len()), (stored, 0));
+        assert_eq!(world.number("SELECT COUNT(*) FROM conv_msg"), 3);
+    }
+
+    #[test]
+    fn every_refusal() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let (_, carol) = world.register("carol");
+        let conversation = world.pair(&mut alice, &mut bob);
+        let good = world.message(&mut alice, conversation, b"hello");
+
+        assert_eq!(code(world.append(&carol, &good)), Code::NotFound, "not a member");
+        let nowhere = Append { conversation: shared::ConversationId([9; 16]), ..good.clone() };
+        assert_eq!(code(world.append(&alice, &nowhere)), Code::NotFound, "no such conversation");
+        let generation = Append { generation: 1, ..good.clone() };
+        let refused = world.append(&alice, &generation).unwrap_err();
+        assert_eq!((refused.code, refused.detail), (Code::StaleGeneration, Some(Detail::Number(0))));
+        for epoch in [0, 2] {
+            let refused = world.append(&alice, &Append { epoch, ..good.clone() }).unwrap_err();
+            assert_eq!((refused.code, refused.detail), (Code::StaleEpoch, Some(Detail::Number(1))));
+        }
+        for n in [0, 2] {
+            let refused = world.append(&alice, &Append { n, ..good.clone() }).unwrap_err();
+            assert_eq!((refused.code, refused.detail), (Code::OutOfTurn, Some(Detail::Number(1))));
+        }
+        let large = Append { sealed: Bytes(vec![0; limits::ROW + 1]), ..good.clone() };
+        assert_eq!(code(world.append(&alice, &large)), Code::TooLarge);
+        for (name, sealed) in
+            [("nothing", vec![]), ("no MLS", vec![1; 300]), ("one byte more", [&good.sealed.0[..], &[0]].concat())]
+        {
+            assert_eq!(code(world.append(&alice, &Append { sealed: sealed.into(), ..good.clone() })), Code::BadRow, "{name}");
+        }
+        let commit = world.inbox(&bob);
+        assert!(!commit.is_empty());
+        let other_id = Append { message: MessageId([3; 16]), ..good.clone() };
+        assert_eq!(code(world.append(&alice, &other_id)), Code::BadRow, "the id in the clear part differs");
+        let other_n = world.message_as(&mut alice, conversation, 5, MessageId([4; 16]), b"x");
+        assert_eq!(code(world.append(&alice, &Append { n: 1, ..other_n })), Code::BadRow, "the counter differs");
+        let package = Append { sealed: alice.mls.package(world.now, false), ..good.clone() };
+        assert_eq!(code(world.append(&alice, &package)), Code::BadRow, "another MLS message");
+        assert_eq!(world.number("SELECT head_seq FROM conv"), 1, "nothing was changed by any of these");
+        world.append(&alice, &good).unwrap();
+    }
+
+    #[test]
+    fn an_id_of_a_commit_is_no_message() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let commit = world.change(&mut alice, conversation, &[], &[]);
+        let message = world.message_as(&mut alice, conversation, 1, commit.message, b"x");
+        assert_eq!(code(world.append(&alice, &message)), Code::IdTaken);
+    }
+
+    #[test]
+    fn a_device_commits_before_its_ratchet_runs_too_far_ahead() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let first = world.message(&mut alice, conversation, b"1");
+        world.append(&alice, &first).unwrap();
+        let caller = alice.caller();
+        world
+            .write(|sql, _| {
+                sql.execute("UPDATE conv_device SET rows_in_epoch = 500", &[]).unwrap();
+                Ok(Done::quiet(()))
+            })
+            .unwrap();
+        let next = world.message(&mut alice, conversation, b"2");
+        assert_eq!(code(world.append(&alice, &next)), Code::CommitFirst);
+        let of_bob = world.message(&mut bob, conversation, b"1");
+        world.append(&bob, &of_bob).unwrap();
+        world.change(&mut alice, conversation, &[], &[]);
+        let next = world.message_as(&mut alice, conversation, 2, next.message, b"2");
+        world.write(|sql, context| append(sql, context, &caller, &next)).unwrap();
+    }
+
+    #[test]
+    fn a_device_that_is_gone_writes_nothing() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let message = world.message(&mut alice, conversation, b"hello");
+        let retired = alice.caller();
+        world
+            .write(|sql, context| {
+                crate::device::rows::retire(sql, context.now, retired.account(), retired.device())
+                    .map_err(Into::into)
+                    .map(Done::quiet)
+            })
+            .unwrap();
+        assert_eq!(code(world.append(&alice, &message)), Code::NotFound);
+    }
+}

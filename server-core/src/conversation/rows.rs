@@ -260,8 +260,11 @@ pub(super) fn put_pair(sql: &mut dyn Sql, a: AccountId, b: AccountId, id: Conver
     .map(drop)
 }
 
+/// A row of the public group: key and value as openmls wrote them.
+pub(super) type GroupRow = (Vec<u8>, Vec<u8>);
+
 /// The rows of the public group.
-pub(super) fn group(sql: &mut dyn Sql, id: ConversationId) -> Result<Vec<(Vec<u8>, Vec<u8>)>, SqlError> {
+pub(super) fn group(sql: &mut dyn Sql, id: ConversationId) -> Result<Vec<GroupRow>, SqlError> {
     sql.query("SELECT k, v FROM conv_group WHERE conv_id = :conversation", named! { conversation: &id })?
         .into_iter()
         .map(|mut row| Ok((row.take()?, row.take()?)))
