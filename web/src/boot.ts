@@ -17,7 +17,7 @@ function fail(): void {
   document.getElementById('refused')?.removeAttribute('hidden');
 }
 
-/** `new Worker(url)` is not checked by any browser: fetch the text by hash, then run it from a blob. */
+/** `new Worker(url)` is not checked by any browser: fetch the text by hash, then run it from a blob. Again when one has ended. */
 async function start(): Promise<Worker> {
   const source = await (await fetch(WORKER.url, { integrity: WORKER.integrity })).text();
   const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
@@ -30,7 +30,7 @@ async function start(): Promise<Worker> {
 if ([...document.styleSheets].some(sheet => sheet.href === location.origin + STYLE.url)) {
   const core = start();
   core.catch(fail);
-  Object.defineProperty(globalThis, 'sotto', { value: { core, fail }, configurable: true });
+  Object.defineProperty(globalThis, 'sotto', { value: { core, again: start, fail }, configurable: true });
   const app = document.createElement('script');
   app.type = 'module';
   app.integrity = APP.integrity;

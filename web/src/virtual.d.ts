@@ -11,5 +11,5 @@ declare module 'virtual:assets' {
   export const FAVICON: string;
   export const FAVICON_UNREAD: string;
 }
-/** Boot leaves this for the app: the verified worker, and the way to say that a file was refused. */
-declare var sotto: { core: Promise<Worker>; fail(): void };
+/** Boot leaves this for the app: the verified worker, another one when it has ended, and the way to say that a file was refused. */
+declare var sotto: { core: Promise<Worker>; again(): Promise<Worker>; fail(): void };
