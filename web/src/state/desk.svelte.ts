@@ -18,6 +18,7 @@ export class Desk {
   conversations = $derived([...this.#all.values()].sort(byActivity));
   /** Moves once in a while, for times like "5 min". */
   now = $state(Date.now());
+  hidden = $state(document.hidden);
   /** Said once, politely, by screen readers. */
   spoken = $state('');
   /** What the connection line shows; null while there is nothing to tell. */
@@ -31,14 +32,21 @@ export class Desk {
   #lineTimer: ReturnType<typeof setTimeout> | undefined;
   #offline: { waiting: number } | null = null;
   #asked = 0;
+  #heard: (Event & { event: 'message' | 'conversation' })[] = [];
+  /** A task of its own, unlike timers never slowed down in hidden tabs. */
+  #later = new MessageChannel();
 
   constructor(core: Core) {
     this.core = core;
     this.state = core.state;
+    this.#later.port1.onmessage = () => this.#flush();
     core.on(event => this.#hear(event));
     this.#follow(null);
     setInterval(() => { this.now = Date.now(); }, 20_000);
-    document.addEventListener('visibilitychange', () => { if (!document.hidden) this.now = Date.now(); });
+    document.addEventListener('visibilitychange', () => {
+      this.hidden = document.hidden;
+      if (!this.hidden) this.now = Date.now();
+    });
   }
 
   /** Nobody has ever been signed in here, as far as this page remembers: show the log-in form before the core answers. */
@@ -63,23 +71,18 @@ export class Desk {
     queueMicrotask(() => { this.spoken = text; });
   }
 
+  /** Messages come in bursts when one catches up: those that wait already are shown in one go. */
   #hear(event: Event): void {
+    if (event.event === 'message' || event.event === 'conversation') {
+      if (this.#heard.push(event) === 1) this.#later.port2.postMessage(null);
+      return;
+    }
+    this.#flush();
     switch (event.event) {
       case 'state': {
         const before = this.state;
         this.state = event.state;
         this.#follow(before);
-        return;
-      }
-      case 'conversation':
-        this.#all = new Map(this.#all).set(event.conversation.id, event.conversation);
-        return;
-      case 'message': {
-        const message = event.message;
-        const fresh = this.#threads.get(message.conversation)?.put(message) ?? false;
-        if (fresh && !message.own && message.kind === 'text' && message.conversation === this.open) this.#announce(message);
-        if (message.own && message.state === 'failed' && message.conversation === this.open) this.say(t('talk.announce', t('state.failed'), oneLine(message.text)));
-        this.now = Math.max(this.now, Date.now());
         return;
       }
       case 'message-gone':
@@ -90,6 +93,26 @@ export class Desk {
         if (this.state.phase === 'open') void this.#load();
         return;
     }
+  }
+
+  #flush(): void {
+    if (!this.#heard.length) return;
+    const messages = new Map<Id, Message[]>();
+    const conversations = new Map<Id, Conversation>();
+    for (const event of this.#heard) {
+      if (event.event === 'conversation') conversations.set(event.conversation.id, event.conversation);
+      else messages.set(event.message.conversation, [...(messages.get(event.message.conversation) ?? []), event.message]);
+    }
+    this.#heard = [];
+    for (const [id, list] of messages) {
+      for (const message of this.#threads.get(id)?.put(list) ?? []) {
+        if (id === this.open && !message.own && message.kind === 'text') this.#announce(message);
+      }
+      const failed = id === this.open ? list.findLast(m => m.own && m.state === 'failed') : undefined;
+      if (failed) this.say(t('talk.announce', t('state.failed'), oneLine(failed.text)));
+    }
+    if (conversations.size) this.#all = new Map([...this.#all, ...conversations]);
+    if (messages.size) this.now = Math.max(this.now, Date.now());
   }
 
   #follow(before: AppState | null): void {
@@ -149,6 +172,7 @@ export class Desk {
 
   #forget(): void {
     this.#asked++;
+    this.#heard = [];
     this.#all = new Map();
     this.#threads.clear();
     this.loaded = false;

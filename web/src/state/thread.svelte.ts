@@ -61,15 +61,19 @@ export class Thread {
     this.more = page.more && page.messages.length > 0;
   }
 
-  /** Is it new here? A message that is older than all we hold waits for its page. */
-  put(message: Message): boolean {
-    const at = this.items.findLastIndex(m => m.id === message.id);
+  /** Takes in what changed or came; answers what is new here. What is older than all we hold waits for its page. */
+  put(messages: readonly Message[]): Message[] {
     const first = this.items[0];
-    if (at < 0 && this.more && first && message.order < first.order) return false;
-    const rest = at < 0 ? this.items : this.items.toSpliced(at, 1);
-    const before = rest.findLastIndex(m => m.order <= message.order);
-    this.items = rest.toSpliced(before + 1, 0, message);
-    return at < 0;
+    const held = new Map(this.items.map(m => [m.id, m]));
+    const fresh: Message[] = [];
+    for (const message of messages) {
+      const known = held.has(message.id);
+      if (!known && this.more && first && message.order < first.order) continue;
+      if (!known) fresh.push(message);
+      held.set(message.id, message);
+    }
+    this.items = sorted([...held.values()]);
+    return fresh;
   }
 
   drop(id: Id): void {
