@@ -140,3 +140,41 @@ impl Keys {
 pub(crate) fn canonical(username: &str) -> String {
     Handle::parse(username).map_or_else(|_| username.to_ascii_lowercase(), |handle| handle.canonical())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::world::World;
+
+    #[test]
+    fn the_file_round_trips_and_anything_else_is_refused() {
+        let world = World::new();
+        let bytes = world.keys.to_bytes();
+        assert_eq!(bytes.len(), LENGTH);
+        let again = Keys::from_bytes(&bytes).unwrap();
+        assert_eq!(again.fingerprint(), world.keys.fingerprint());
+        assert_eq!(again.stranger("alice"), world.keys.stranger("alice"));
+        assert_eq!(*again.to_bytes(), *bytes);
+        for end in 0..bytes.len() {
+            assert!(Keys::from_bytes(&bytes[..end]).is_err());
+        }
+        assert!(Keys::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(Keys::from_bytes(&[&[2], &bytes[1..]].concat()).is_err(), "another version");
+        assert_eq!(format!("{:?}", world.keys), "Keys(…)");
+    }
+
+    #[test]
+    fn a_known_cookie_is_for_one_account_and_400_days() {
+        let world = World::new();
+        let (account, now) = (AccountId([1; 16]), world.now);
+        let cookie = world.keys.known_cookie(account, now, [7; 16]);
+        assert_eq!(world.keys.known(&cookie, account, now), Some([7; 16]));
+        assert_eq!(world.keys.known(&cookie, AccountId([2; 16]), now), None);
+        assert_eq!(world.keys.known(&cookie, account, now.plus(KNOWN)), None);
+        for bit in 0..cookie.0.len() * 8 {
+            let mut bad = cookie.clone();
+            bad.0[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(world.keys.known(&bad, account, now), None, "bit {bit}");
+        }
+    }
+}

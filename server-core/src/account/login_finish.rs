@@ -78,3 +78,81 @@ fn bound_device(sql: &mut dyn Sql, request: &LoginFinish, account: AccountId) ->
         });
     Ok(fits.then_some(id))
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Bytes, Code};
+
+    use super::*;
+    use crate::tests::world::{World, code};
+
+    #[test]
+    fn a_password_opens_ten_minutes_without_a_device() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        let issued = world.login("ALICE", &person.password, None).unwrap().answer;
+        assert_eq!(issued.session.device(), None);
+        assert_eq!(issued.session.expires(), world.now.plus(world.rules.unenrolled));
+        assert_eq!(issued.body.secrets.wraps, person.wraps);
+        assert_eq!(issued.session.caller().unwrap_err().code, Code::NotEnrolled);
+    }
+
+    #[test]
+    fn a_device_that_signs_gets_a_bound_session_at_once() {
+        let mut world = World::new();
+        let (person, browser) = world.register("alice");
+        let (_, stranger) = world.register("mallory");
+        let issued = world.login("alice", &person.password, Some(&browser.mls)).unwrap().answer;
+        assert_eq!(issued.session.device(), Some(browser.id()));
+        assert_eq!(issued.body.user.device, Some(browser.id()));
+        // A device of somebody else, or one that is gone, is not bound; the password was right all the same.
+        let issued = world.login("alice", &person.password, Some(&stranger.mls)).unwrap().answer;
+        assert_eq!(issued.session.device(), None);
+        let (account, device) = (person.account, browser.id());
+        world
+            .write(|sql, context| {
+                device::rows::retire(sql, context.now, account, device)?;
+                Ok(Done::quiet(()))
+            })
+            .unwrap();
+        let issued = world.login("alice", &person.password, Some(&browser.mls)).unwrap().answer;
+        assert_eq!(issued.session.device(), None);
+    }
+
+    #[test]
+    fn every_refusal_uses_the_attempt_up() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        assert_eq!(code(world.login("alice", b"wrong", None)), Code::InvalidCredentials);
+        assert_eq!(code(world.login("nobody", &person.password, None)), Code::InvalidCredentials);
+        assert_eq!(world.number("SELECT COUNT(*) FROM login_attempt"), 0, "a refusal keeps the attempt used");
+
+        let (state, started) = world.login_start("alice", &person.password).unwrap().answer;
+        let ke3 = state.finish(&mut world.rng, started.account_id, started.response.as_slice()).unwrap();
+        let finish =
+            LoginFinish { login_id: started.login_id, finalization: ke3.into(), device_id: None, device_signature: None };
+        let unknown = LoginFinish { login_id: Bytes(vec![1; 16]), ..finish.clone() };
+        assert_eq!(code(world.login_finish(&unknown)), Code::AttemptExpired);
+        world.login_finish(&finish).unwrap();
+        assert_eq!(code(world.login_finish(&finish)), Code::AttemptExpired, "once");
+
+        let (state, started) = world.login_start("alice", &person.password).unwrap().answer;
+        let ke3 = state.finish(&mut world.rng, started.account_id, started.response.as_slice()).unwrap();
+        world.now.0 += world.rules.attempt;
+        let late = LoginFinish { login_id: started.login_id, finalization: ke3.into(), ..finish };
+        assert_eq!(code(world.login_finish(&late)), Code::AttemptExpired, "too late");
+    }
+
+    #[test]
+    fn a_record_replaced_in_between_does_not_open() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        let (state, started) = world.login_start("alice", &person.password).unwrap().answer;
+        let ke3 = state.finish(&mut world.rng, started.account_id, started.response.as_slice()).unwrap();
+        let finish = world.recovery(&person, b"new password", &person.recovery).unwrap().answer;
+        world.write(|sql, context| super::super::recover_finish(sql, context, &finish)).unwrap();
+        let finish =
+            LoginFinish { login_id: started.login_id, finalization: ke3.into(), device_id: None, device_signature: None };
+        assert_eq!(code(world.login_finish(&finish)), Code::InvalidCredentials);
+    }
+}

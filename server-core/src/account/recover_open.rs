@@ -58,3 +58,63 @@ fn open(
     rows::store_attempt(sql, Attempt::RecoveryOpened, request.recover_id.as_slice(), Some(id), state, expires)?;
     Ok(Done::quiet(secrets::all(sql, &account)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+    use shared::{Bytes, Code, http::RecoverStart};
+
+    use super::*;
+    use crate::{
+        account::{recover_start, testing::Registering},
+        tests::world::{World, code},
+    };
+
+    #[test]
+    fn nothing_leaks_without_the_kit_and_an_unknown_name_looks_the_same() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        let mut start = |world: &mut World, name: &str| {
+            let (_, request) = Registering::start(&mut world.rng, b"new");
+            let request = RecoverStart { username: name.to_owned(), request: request.into() };
+            let peer = world.peer.clone();
+            world.write(|sql, context| recover_start(sql, context, &peer, &request))
+        };
+        let (known, unknown) = (start(&mut world, "alice").unwrap().answer, start(&mut world, "nobody").unwrap().answer);
+        assert_eq!((known.account_id, known.record), (person.account, 2));
+        assert_eq!((known.record, known.response.0.len()), (unknown.record, unknown.response.0.len()));
+        assert_eq!(unknown.account_id, start(&mut world, "NOBODY").unwrap().answer.account_id);
+        for (started, key) in [(&known, &SigningKey::from_bytes(&[1; 32])), (&unknown, &person.recovery)] {
+            let text = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+            let open = RecoverOpen {
+                recover_id: started.recover_id.clone(),
+                signature: signature::sign(key, Label::RecoveryOpen, &text).into(),
+            };
+            assert_eq!(code(world.write(|sql, context| recover_open(sql, context, &open))), Code::InvalidCredentials);
+            assert_eq!(code(world.write(|sql, context| recover_open(sql, context, &open))), Code::AttemptExpired, "used up");
+        }
+        let short =
+            RecoverOpen { recover_id: start(&mut world, "alice").unwrap().answer.recover_id, signature: Bytes(vec![1]) };
+        assert_eq!(code(world.write(|sql, context| recover_open(sql, context, &short))), Code::InvalidCredentials);
+        assert_eq!(code(start(&mut world, "")), Code::MissingFields);
+        start(&mut world, "alice").unwrap();
+        start(&mut world, "alice").unwrap();
+        start(&mut world, "alice").unwrap();
+        assert_eq!(code(start(&mut world, "alice")), Code::RateLimited, "guesses at a kit are counted, too");
+    }
+
+    #[test]
+    fn an_attempt_ends_by_itself() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        let (_, request) = Registering::start(&mut world.rng, b"new");
+        let request = RecoverStart { username: "alice".to_owned(), request: request.into() };
+        let peer = world.peer.clone();
+        let started = world.write(|sql, context| recover_start(sql, context, &peer, &request)).unwrap().answer;
+        world.now.0 += world.rules.attempt;
+        let text = [&person.account.as_bytes()[..], started.nonce.as_slice()].concat();
+        let signature = signature::sign(&person.recovery, Label::RecoveryOpen, &text).into();
+        let open = RecoverOpen { recover_id: started.recover_id, signature };
+        assert_eq!(code(world.write(|sql, context| recover_open(sql, context, &open))), Code::AttemptExpired);
+    }
+}

@@ -68,3 +68,48 @@ pub(super) fn free(sql: &mut dyn Sql, context: &Context<'_>, username: &str, id:
     }
     Ok(handle)
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{AccountId, Code};
+
+    use super::*;
+    use crate::{
+        account::testing::Registering,
+        tests::world::{World, code},
+    };
+
+    fn start(world: &mut World, username: &str, account_id: AccountId, request: Vec<u8>) -> Outcome<RegisterStarted> {
+        let request = RegisterStart { username: username.to_owned(), account_id, request: request.into() };
+        let peer = world.peer.clone();
+        world.write(|sql, context| register_start(sql, context, &peer, &request))
+    }
+
+    #[test]
+    fn every_refusal() {
+        let mut world = World::new();
+        let (alice, _) = world.register("alice");
+        let free = AccountId([1; 16]);
+        let (_, good) = Registering::start(&mut world.rng, b"password");
+        let cases = [
+            ("", free, good.clone(), Code::MissingFields),
+            ("bob", free, vec![], Code::MissingFields),
+            ("bo", free, good.clone(), Code::UsernameLength),
+            ("b@b", free, good.clone(), Code::UsernameCharacters),
+            ("Sotto", free, good.clone(), Code::UsernameReserved),
+            ("aLiCe", free, good.clone(), Code::UsernameTaken),
+            ("bob", alice.account, good.clone(), Code::IdTaken),
+            ("bob", free, vec![0; 32], Code::Malformed),
+            ("bob", free, good[..31].to_vec(), Code::Malformed),
+        ];
+        for (name, id, request, expected) in cases {
+            assert_eq!(code(start(&mut world, name, id, request)), expected, "{name}");
+        }
+        start(&mut world, "bob", free, good.clone()).unwrap();
+        world.rules.register.burst = 0;
+        assert_eq!(code(start(&mut world, "bob", free, good.clone())), Code::RateLimited);
+        world.rules.registration = Registration::Closed;
+        assert_eq!(code(start(&mut world, "bob", free, good)), Code::RegistrationClosed);
+        assert_eq!(world.number("SELECT COUNT(*) FROM account"), 1);
+    }
+}

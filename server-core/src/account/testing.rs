@@ -26,6 +26,7 @@ impl Registering {
 }
 
 /// A log-in between its two steps.
+#[derive(Debug)]
 pub(crate) struct LoggingIn(ClientLogin<Suite>, Vec<u8>);
 
 impl LoggingIn {

@@ -38,3 +38,57 @@ pub fn logout(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, r
     rows::end(sql, session.id)?;
     Ok(Done::telling((), announce))
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Bytes, Code};
+
+    use super::*;
+    use crate::{
+        session::check,
+        tests::world::{World, code},
+    };
+
+    fn out(world: &mut World, session: &Session, retire: Option<Bytes>) -> Outcome<()> {
+        world.write(|sql, context| logout(sql, context, session, &Logout { retire }))
+    }
+
+    #[test]
+    fn one_session_ends() {
+        let mut world = World::new();
+        let (_, browser) = world.register("alice");
+        let done = out(&mut world, &browser.session, None).unwrap();
+        let (account, session) = (browser.session.account(), browser.session.id());
+        assert_eq!(done.announce, [Announce::SessionEnded { account, session }]);
+        assert_eq!(code(world.write(|sql, context| check(sql, context, &browser.token))), Code::LoginRequired);
+        world.resume(&browser.mls, None).unwrap();
+    }
+
+    #[test]
+    fn a_signed_retirement_ends_the_device_too() {
+        let mut world = World::new();
+        let (_, browser) = world.register("alice");
+        let account = browser.session.account();
+        let text = [&account.as_bytes()[..], browser.id().as_bytes()].concat();
+        let signed: Bytes = signature::sign(&browser.mls.key, Label::Retirement, &text).into();
+        let wrong: Bytes = signature::sign(&browser.mls.key, Label::DeviceLogin, &text).into();
+        for bad in [wrong, Bytes(vec![1; 63])] {
+            assert_eq!(code(out(&mut world, &browser.session, Some(bad))), Code::BadSignature);
+        }
+        let done = out(&mut world, &browser.session, Some(signed.clone())).unwrap();
+        assert!(done.announce.contains(&Announce::DeviceGone { account, device: browser.id() }));
+        assert_eq!(world.number("SELECT COUNT(*) FROM key_package"), 0);
+        assert_eq!(world.number("SELECT COUNT(*) FROM session"), 0);
+        assert_eq!(code(world.resume(&browser.mls, None)), Code::ResumeRefused);
+        assert_eq!(code(out(&mut world, &browser.session, Some(signed))), Code::NotEnrolled);
+    }
+
+    #[test]
+    fn without_a_device_there_is_nothing_to_retire() {
+        let mut world = World::new();
+        let (person, _) = world.register("alice");
+        let issued = world.login("alice", &person.password, None).unwrap().answer;
+        assert_eq!(code(out(&mut world, &issued.session, Some(Bytes(vec![1; 64])))), Code::NotEnrolled);
+        out(&mut world, &issued.session, None).unwrap();
+    }
+}

@@ -68,3 +68,72 @@ fn renew(
     }
     Ok(Done::quiet(rows::issue(sql, context, &account, account.auth_epoch, Some(id))?.bound()))
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{Bytes, Code, http::ResumeStart};
+
+    use super::*;
+    use crate::{
+        session::resume_start,
+        tests::world::{World, code},
+    };
+
+    fn finish(world: &mut World, request: &ResumeFinish) -> Outcome<Issued<Bound>> {
+        world.write(|sql, context| resume_finish(sql, context, None, request))
+    }
+
+    #[test]
+    fn a_device_key_renews_a_session() {
+        let mut world = World::new();
+        let (_, browser) = world.register("alice");
+        world.now.0 += 10 * world.rules.session_idle;
+        let issued = world.resume(&browser.mls, None).unwrap().answer;
+        assert_eq!(issued.body.user.device, Some(browser.id()));
+    }
+
+    #[test]
+    fn every_refusal_uses_the_attempt_up_and_unknown_devices_look_the_same() {
+        let mut world = World::new();
+        let (_, browser) = world.register("alice");
+        let peer = world.peer.clone();
+        let mut start = |world: &mut World, device_id| {
+            world.write(|sql, context| resume_start(sql, context, &peer, &ResumeStart { device_id })).unwrap().answer
+        };
+        let text = |id: &Bytes, challenge: &Bytes| [id.as_slice(), challenge.as_slice()].concat();
+        let sign = |text: &[u8]| Bytes::from(signature::sign(&browser.mls.key, Label::DeviceResume, text));
+
+        let unknown = start(&mut world, DeviceId([1; 16]));
+        let known = start(&mut world, browser.id());
+        assert_eq!(unknown.challenge.0.len(), known.challenge.0.len());
+        let request =
+            ResumeFinish { signature: sign(&text(&unknown.resume_id, &unknown.challenge)), resume_id: unknown.resume_id };
+        assert_eq!(code(finish(&mut world, &request)), Code::ResumeRefused, "an unknown device");
+        let wrong = ResumeFinish { resume_id: known.resume_id.clone(), signature: sign(b"something else") };
+        assert_eq!(code(finish(&mut world, &wrong)), Code::ResumeRefused);
+        let right = ResumeFinish { signature: sign(&text(&known.resume_id, &known.challenge)), resume_id: known.resume_id };
+        assert_eq!(code(finish(&mut world, &right)), Code::AttemptExpired, "the attempt is used up");
+
+        let late = start(&mut world, browser.id());
+        world.now.0 += world.rules.attempt;
+        let late = ResumeFinish { signature: sign(&text(&late.resume_id, &late.challenge)), resume_id: late.resume_id };
+        assert_eq!(code(finish(&mut world, &late)), Code::AttemptExpired);
+        world.rules.resume.burst = 0;
+        let outcome = world.write(|sql, context| resume_start(sql, context, &peer, &ResumeStart { device_id: browser.id() }));
+        assert_eq!(code(outcome), Code::RateLimited);
+    }
+
+    #[test]
+    fn somebody_elses_session_is_no_log_in_by_password() {
+        let mut world = World::new();
+        let (alice, browser) = world.register("alice");
+        let (bob, _) = world.register("bob");
+        let request = world.recovery(&alice, b"new", &alice.recovery).unwrap().answer;
+        world.write(|sql, context| crate::account::recover_finish(sql, context, &request)).unwrap();
+        let of_bob = world.login("bob", &bob.password, None).unwrap().answer.session;
+        assert_eq!(code(world.resume(&browser.mls, Some(&of_bob))), Code::ResumeRefused);
+        let bound = world.login("alice", b"new", Some(&browser.mls)).unwrap().answer;
+        assert_eq!(bound.session.device(), Some(browser.id()), "a log-in by password lifts the device");
+        world.resume(&browser.mls, None).unwrap();
+    }
+}
