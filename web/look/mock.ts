@@ -108,9 +108,8 @@ export function mockCore(scene: string): Core {
   };
   const put = (message: Message) => {
     const list = messages.get(message.conversation) as Message[];
-    const at = list.findIndex(m => m.id === message.id);
-    if (at < 0) list.push(message); else list[at] = message;
-    list.sort((a, b) => a.order - b.order);
+    const at = list.findLastIndex(m => m.id === message.id || m.order < message.order - 50_000);
+    if (list[at]?.id === message.id) list[at] = message; else list.push(message);
     tell({ event: 'message', message });
     touch(message.conversation, { last: { text: message.text, at: message.at, own: message.own, state: message.state } });
   };
@@ -127,7 +126,7 @@ export function mockCore(scene: string): Core {
       await wait(300);
       const known = [...conversations.values()].find(c => c.with.name === a.username);
       if (known) return { conversation: known.id };
-      if (a.username === 'nobody') return refuse({ code: 'not_found' });
+      if (a.username === 'nobody') return refuse({ code: 'nobody_found', field: 'username' });
       const c = conversation(nextId++, person(nextId, a.username, nextId % 10), { state: 'starting' });
       touch(c.id, {});
       return { conversation: c.id };
@@ -147,8 +146,10 @@ export function mockCore(scene: string): Core {
     read: async a => { touch(a.conversation, { read: a.order, unread: (messages.get(a.conversation) ?? []).filter(m => !m.own && m.kind === 'text' && m.order > a.order).length }); change({ unread: [...conversations.values()].reduce((n, c) => n + c.unread, 0) }); return null; },
     conversations: async () => [...conversations.values()],
     messages: async a => {
-      const list = (messages.get(a.conversation) ?? []).filter(m => a.before === null || m.order < a.before);
-      return { messages: list.slice(-a.limit), more: list.length > a.limit };
+      const all = messages.get(a.conversation) ?? [];
+      const { before } = a;
+      const end = before === null ? all.length : all.findLastIndex(m => m.order < before) + 1;
+      return { messages: all.slice(Math.max(0, end - a.limit), end), more: end > a.limit };
     },
     'safety-number': async a => {
       const c = conversations.get(a.conversation) as Conversation;

@@ -280,5 +280,10 @@ export const en = {
   'error.too_many_devices': 'This account is open in too many browsers. Log out in one of them first.',
   'error.attempt_expired': 'That took too long and was put aside. Nothing was changed; try again.',
   'error.server': 'The server could not keep it right now. Nothing is lost here; try again in a moment.',
+  'error.text_too_long': 'This is too long for one message. Send it in two parts.',
+  'error.cannot_unwrap': 'The password fits, but what the account keeps did not open with it. Nothing was changed; try your recovery kit.',
+  'error.bad_answer': 'The server answered something that can’t be right, so Sotto stopped. Nothing was changed; tell the person who runs it.',
+  'error.busy': 'The try before this one is still under way. Give it a moment.',
+  'error.missing_fields': 'Something is still empty. Fill in every field.',
   'error.unknown': 'That did not work. Nothing was changed; try again.',
 } as const;

@@ -112,7 +112,6 @@ export class Desk {
       if (failed) this.say(t('talk.announce', t('state.failed'), oneLine(failed.text)));
     }
     if (conversations.size) this.#all = new Map([...this.#all, ...conversations]);
-    if (messages.size) this.now = Math.max(this.now, Date.now());
   }
 
   #follow(before: AppState | null): void {

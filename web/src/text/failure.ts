@@ -28,13 +28,24 @@ export function failureText(thrown: unknown, where: Where, name = ''): string {
     case 'username_reserved': return t('error.username_reserved');
     case 'username_length': return t('username.length');
     case 'username_characters': return t('username.characters');
+    case 'nobody_found':
     case 'not_found':
       return where === 'chat' ? t('chat.nobody', name) : t('error.unknown');
     case 'no_packages': return t('error.no_packages', name);
     case 'too_many_devices': return t('error.too_many_devices');
     case 'attempt_expired': return t('error.attempt_expired');
     case 'offline': return t('error.offline');
-    case 'storage': return t('error.storage');
+    case 'store_failed': return t('error.storage');
+    case 'text_too_long': return t('error.text_too_long');
+    case 'cannot_unwrap': return t('error.cannot_unwrap');
+    case 'bad_answer':
+    case 'ksf_refused':
+      return t('error.bad_answer');
+    case 'busy': return t('error.busy');
+    case 'missing_credentials':
+    case 'missing_fields':
+      return t('error.missing_fields');
+    case 'rate_limited': return t('error.too_fast', 60);
     case 'version_too_old': return t('error.version');
     case 'registration_closed': return t('error.registration_closed');
     case 'unavailable':
@@ -50,5 +61,5 @@ export function failureText(thrown: unknown, where: Where, name = ''): string {
 const SPOKEN = new Set([
   'malformed', 'method_not_allowed', 'wrong_origin', 'stale_statement', 'stale_settings', 'stale_epoch', 'stale_generation', 'out_of_turn', 'commit_first',
   'conversation_exists', 'superseded', 'went_back', 'id_taken', 'too_large', 'unsupported_type', 'unknown_ksf', 'bad_statement', 'bad_certificate', 'bad_signature',
-  'bad_package', 'bad_commit', 'bad_group_info', 'bad_row', 'device_not_stated', 'bad_ticket', 'hello_first', 'replaced', 'session_ended', 'too_slow', 'not_enrolled', 'login_required', 'forbidden',
+  'bad_package', 'bad_commit', 'bad_group_info', 'bad_row', 'device_not_stated', 'bad_ticket', 'hello_first', 'replaced', 'session_ended', 'too_slow', 'not_enrolled', 'login_required', 'forbidden', 'not_now',
 ]);

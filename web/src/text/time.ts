@@ -9,11 +9,11 @@ export interface Clock {
   day(at: number, now: number): string;
 }
 
-export function clock(languages: readonly string[], words: { now: string; minutes(n: number): string; today: string; yesterday: string }, zone?: string): Clock {
+export function clock(languages: readonly string[], words: { now: string; minutes(n: number): string; today: string; yesterday: string }): Clock {
   const language = languages.find(l => l.toLowerCase().startsWith('en')) ?? 'en-GB';
   const hourCycle = new Intl.DateTimeFormat(languages[0], { hour: 'numeric' }).resolvedOptions().hourCycle ?? 'h23';
   const make = (options: Intl.DateTimeFormatOptions) => {
-    const format = new Intl.DateTimeFormat(language, zone ? { ...options, timeZone: zone } : options);
+    const format = new Intl.DateTimeFormat(language, options);
     return (at: number) => format.format(at);
   };
   const time = make({ hour: '2-digit', minute: '2-digit', hourCycle });
@@ -23,13 +23,7 @@ export function clock(languages: readonly string[], words: { now: string; minute
   const dateYear = make({ day: 'numeric', month: 'short', year: 'numeric' });
   const long = make({ weekday: 'long', day: 'numeric', month: 'long' });
   const longYear = make({ day: 'numeric', month: 'long', year: 'numeric' });
-  const year = make({ year: 'numeric' });
-  const calendar = make({ year: 'numeric', month: 'numeric', day: 'numeric' });
-  const daysAgo = (at: number, now: number) => {
-    if (calendar(at) === calendar(now)) return 0;
-    for (let back = 1; back < 7; back++) if (calendar(at) === calendar(noon(now) - back * 24 * HOUR)) return back;
-    return Infinity;
-  };
+  const year = (at: number) => new Date(at).getFullYear();
   return {
     clock: time,
     full,
@@ -37,7 +31,7 @@ export function clock(languages: readonly string[], words: { now: string; minute
       if (Math.abs(now - at) < MINUTE) return words.now;
       if (at <= now && now - at < HOUR) return words.minutes(Math.floor((now - at) / MINUTE));
       const ago = daysAgo(at, now);
-      return ago === 0 ? time(at) : ago === 1 ? words.yesterday : ago < 7 ? weekday(at) : year(at) === year(now) ? date(at) : dateYear(at);
+      return ago === 0 ? time(at) : ago === 1 ? words.yesterday : ago > 1 && ago < 7 ? weekday(at) : year(at) === year(now) ? date(at) : dateYear(at);
     },
     day(at, now) {
       const ago = daysAgo(at, now);
@@ -46,9 +40,8 @@ export function clock(languages: readonly string[], words: { now: string; minute
   };
 }
 
-/** Steps of 24 hours from noon never skip a day, also when clocks change. */
-function noon(now: number): number {
-  const date = new Date(now);
-  date.setHours(12, 0, 0, 0);
-  return date.getTime();
+/** Midnights between two moments, by the reader's calendar; days with 23 or 25 hours count as one. */
+function daysAgo(at: number, now: number): number {
+  const midnight = (moment: number) => new Date(moment).setHours(0, 0, 0, 0);
+  return Math.round((midnight(now) - midnight(at)) / (24 * HOUR));
 }
