@@ -265,3 +265,149 @@ pub(crate) fn store_epoch(sql: &mut dyn Sql) -> Result<StoreEpoch, Refusal> {
 pub(crate) const fn done() -> Outcome<()> {
     Ok(Done::quiet(()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::{Keys, Rules, tests::world::World};
+
+    /// What the tasks of a batch answered, in order.
+    type Answers = Arc<Mutex<Vec<Result<u64, Code>>>>;
+
+    fn put(answers: &Answers, key: u8, then: Outcome<()>) -> Task {
+        let answers = Arc::clone(answers);
+        let operation = move |sql: &mut dyn Sql| {
+            sql.execute("INSERT INTO limit_strict (key, tat_ms) VALUES (:key, 1)", named! { key: &[key] })?;
+            then?;
+            Ok(Done::quiet(u64::from(key)))
+        };
+        Task::new(operation, move |outcome| {
+            answers.lock().unwrap().push(outcome.map(|done| done.answer).map_err(|refusal| refusal.code));
+        })
+    }
+
+    fn run(text: &'static str) -> Task {
+        Task::new(move |sql| Ok(Done::quiet(sql.execute(text, &[])?)), |_| {})
+    }
+
+    fn keys(world: &mut World) -> u64 {
+        world.number("SELECT COUNT(*) FROM limit_strict")
+    }
+
+    #[test]
+    fn a_refusal_undoes_only_its_own_savepoint() {
+        let mut world = World::new();
+        let answers = Answers::default();
+        let refused = Err(Refusal::new(Code::Forbidden));
+        let kept = Err(Refusal::new(Code::InvalidCredentials).keeping());
+        let broken = put(&answers, 1, done());
+        world.store.batch(vec![
+            put(&answers, 1, done()),
+            put(&answers, 2, refused),
+            put(&answers, 3, kept),
+            broken,
+            put(&answers, 4, done()),
+        ]);
+        let expected = [Ok(1), Err(Code::Forbidden), Err(Code::InvalidCredentials), Err(Code::Internal), Ok(4)];
+        assert_eq!(*answers.lock().unwrap(), expected);
+        assert_eq!(keys(&mut world), 3, "1, 3 and 4");
+        world.store.batch(vec![]);
+    }
+
+    #[test]
+    fn a_failed_commit_makes_every_answer_unavailable() {
+        let mut world = World::new();
+        let answers = Answers::default();
+        let orphan = "INSERT INTO session (token_hash, account_id, auth_epoch, created_ms, expires_ms)
+            VALUES (randomblob(32), x'00', 1, 1, 1)";
+        world.store.batch(vec![
+            put(&answers, 1, done()),
+            run("PRAGMA defer_foreign_keys = ON"),
+            run(orphan),
+            put(&answers, 2, done()),
+        ]);
+        assert_eq!(*answers.lock().unwrap(), [Err(Code::Unavailable), Err(Code::Unavailable)]);
+        assert_eq!(keys(&mut world), 0);
+        // The next group works again.
+        world.store.batch(vec![put(&answers, 3, done())]);
+        assert_eq!(answers.lock().unwrap().last(), Some(&Ok(3)));
+        assert_eq!(keys(&mut world), 1);
+    }
+
+    #[test]
+    fn a_transaction_that_ends_by_itself_is_lost_for_all() {
+        let mut world = World::new();
+        let answers = Answers::default();
+        world.store.batch(vec![put(&answers, 1, done()), run("ROLLBACK"), put(&answers, 2, done())]);
+        assert_eq!(*answers.lock().unwrap(), [Err(Code::Unavailable), Err(Code::Unavailable)]);
+        assert_eq!(keys(&mut world), 0, "nothing after it was stored on its own");
+    }
+
+    #[test]
+    fn one_transaction_keeps_or_undoes() {
+        let mut world = World::new();
+        let insert = |sql: &mut dyn Sql| sql.execute("INSERT INTO limit_strict VALUES (randomblob(8), 1)", &[]);
+        world.store.transaction("keeps", |sql| Ok(Done::quiet(insert(sql)?))).unwrap();
+        let refused = world.store.transaction("undoes", |sql| -> Outcome<()> {
+            insert(sql)?;
+            Err(Code::Forbidden.into())
+        });
+        assert_eq!(refused.unwrap_err().code, Code::Forbidden);
+        let read = world.store.read(|sql| Ok(Done::quiet(insert(sql)?)));
+        assert!(read.is_ok());
+        assert_eq!(keys(&mut world), 1);
+    }
+
+    #[test]
+    fn other_keys_are_refused_and_a_copied_back_database_is_noticed() {
+        let mut world = World::new();
+        let epoch = world.epoch;
+        let check = |world: &mut World, file| {
+            let World { store, now, rng, rules, keys, .. } = world;
+            store.check_epoch(&mut Context { now: *now, rng, rules, keys }, file)
+        };
+        assert_eq!(check(&mut world, Some(epoch)).unwrap(), EpochCheck::Same(epoch));
+        assert_eq!(check(&mut world, None).unwrap(), EpochCheck::Same(epoch), "nobody has used it yet");
+        world.register("alice");
+        let EpochCheck::Restored(new) = check(&mut world, Some([9; 16])).unwrap() else { panic!("not noticed") };
+        assert_ne!(new, epoch);
+        assert_eq!(check(&mut world, Some(new)).unwrap(), EpochCheck::Same(new));
+        assert!(matches!(check(&mut world, None).unwrap(), EpochCheck::Restored(_)), "the file is lost");
+        let other = Keys::generate(&mut world.rng);
+        let rules = Rules::default();
+        let World { store, now, rng, .. } = &mut world;
+        let error = store.check_epoch(&mut Context { now: *now, rng, rules: &rules, keys: &other }, Some(new)).unwrap_err();
+        assert!(matches!(error, StartError::OtherKeys) && error.to_string().contains("server.keys"));
+    }
+
+    #[test]
+    fn a_file_outlives_its_writer_and_can_be_read_beside_it() {
+        let folder = std::env::temp_dir().join(format!("sotto-store-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("sotto.db");
+        let insert = "INSERT INTO limit_strict VALUES (x'01', 1)";
+        let count = |store: &mut Store| {
+            let text = "SELECT COUNT(*) FROM limit_strict";
+            store.read(|sql| Ok(Done::quiet(first(sql, text, &[])?.unwrap().take::<u64>()?))).unwrap().answer
+        };
+        {
+            let mut writer = Store::open(&path).unwrap();
+            let mut reader = Store::open_reader(&path).unwrap();
+            writer.transaction("write", |sql| Ok(Done::quiet(sql.execute(insert, &[])?))).unwrap();
+            assert_eq!(count(&mut reader), 1);
+            let refused = reader.read(|sql| Ok(Done::quiet(sql.execute(insert, &[])?))).unwrap_err();
+            assert_eq!(refused.code, Code::Unavailable, "a reader writes nothing: {refused:?}");
+            writer.checkpoint().unwrap();
+            let pragma = |name| first(&mut writer.engine, name, &[]).unwrap().unwrap();
+            let mut pragma = pragma;
+            assert_eq!(pragma("PRAGMA journal_mode").take::<String>().unwrap(), "wal");
+            assert_eq!(pragma("PRAGMA synchronous").take::<u64>().unwrap(), 2);
+            assert_eq!(pragma("PRAGMA page_size").take::<u64>().unwrap(), 8192);
+            assert_eq!(pragma("PRAGMA foreign_keys").take::<u64>().unwrap(), 1);
+        }
+        assert_eq!(count(&mut Store::open(&path).unwrap()), 1);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -74,7 +74,7 @@ mod tests {
     fn nothing_leaks_without_the_kit_and_an_unknown_name_looks_the_same() {
         let mut world = World::new();
         let (person, _) = world.register("alice");
-        let mut start = |world: &mut World, name: &str| {
+        let start = |world: &mut World, name: &str| {
             let (_, request) = Registering::start(&mut world.rng, b"new");
             let request = RecoverStart { username: name.to_owned(), request: request.into() };
             let peer = world.peer.clone();

@@ -85,3 +85,89 @@ fn one(
     }
     Ok(package)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use shared::{Bytes, Code, ConversationId, http::PutPackages};
+
+    use super::*;
+    use crate::tests::world::{World, code};
+
+    fn claim_for(conversation: u8, epoch: u64) -> Claim {
+        Claim { conversation_id: ConversationId([conversation; 16]), generation: 0, epoch, device_id: None }
+    }
+
+    #[test]
+    fn one_package_a_device_each_only_once_then_the_last_resort() {
+        let mut world = World::new();
+        let ((mut person, bob), (_, alice)) = (world.register("bob"), world.register("alice"));
+        let phone = world.second(&mut person);
+        let mut seen = BTreeSet::<Bytes>::new();
+        for n in 1..=2 {
+            let claimed = world.claim(&alice, person.account, &claim_for(n, 0)).unwrap().answer;
+            assert_eq!(claimed.statement, 2);
+            let devices: BTreeSet<_> = claimed.packages.iter().map(|package| package.device).collect();
+            assert_eq!(devices, BTreeSet::from([bob.id(), phone.id()]));
+            assert!(claimed.packages.into_iter().all(|package| seen.insert(package.package)), "never the same twice");
+        }
+        // The phone's two are gone: its last resort is given, again and again, and it learns of it.
+        let third = world.claim(&alice, person.account, &claim_for(3, 0)).unwrap().answer.packages;
+        let fourth = world.claim(&alice, person.account, &claim_for(4, 0)).unwrap().answer.packages;
+        let of_phone = |claimed: &[ClaimedPackage]| claimed.iter().find(|p| p.device == phone.id()).unwrap().package.clone();
+        assert_eq!(of_phone(&third), of_phone(&fourth));
+        let caller = phone.caller();
+        let count = world.write(|sql, context| super::super::count(sql, context, &caller)).unwrap().answer;
+        assert_eq!((count.count, count.last_resort_used), (0, true));
+        let fresh = PutPackages { packages: vec![], last_resort: Some(phone.mls.package(world.now, true)) };
+        let count = world.write(|sql, context| super::super::put(sql, context, &caller, &fresh)).unwrap().answer;
+        assert!(!count.last_resort_used);
+    }
+
+    #[test]
+    fn asked_again_the_same_and_for_another_account_another() {
+        let mut world = World::new();
+        let ((bob, _), (_, alice), (_, carol)) = (world.register("bob"), world.register("alice"), world.register("carol"));
+        let first = world.claim(&alice, bob.account, &claim_for(1, 4)).unwrap().answer;
+        assert_eq!(world.claim(&alice, bob.account, &claim_for(1, 4)).unwrap().answer, first);
+        assert_ne!(world.claim(&alice, bob.account, &claim_for(1, 5)).unwrap().answer, first, "another epoch");
+        assert_ne!(world.claim(&carol, bob.account, &claim_for(1, 4)).unwrap().answer, first, "somebody else");
+        assert_eq!(world.number("SELECT COUNT(*) FROM key_package WHERE last_resort = 0"), 6);
+    }
+
+    #[test]
+    fn old_packages_are_not_handed_out() {
+        let mut world = World::new();
+        let ((bob, _), (_, alice)) = (world.register("bob"), world.register("alice"));
+        world.now.0 += shared::limits::PACKAGE_FRESH * 1_000;
+        let last_resort = world.claim(&alice, bob.account, &claim_for(1, 0)).unwrap().answer.packages;
+        assert_eq!(last_resort, world.claim(&alice, bob.account, &claim_for(2, 0)).unwrap().answer.packages);
+        world.now.0 += (shared::limits::LAST_RESORT_FRESH - shared::limits::PACKAGE_FRESH) * 1_000;
+        assert_eq!(code(world.claim(&alice, bob.account, &claim_for(3, 0))), Code::NoPackages);
+    }
+
+    #[test]
+    fn own_other_devices_one_device_and_every_refusal() {
+        let mut world = World::new();
+        let ((mut alice, here), (bob, of_bob)) = (world.register("alice"), world.register("bob"));
+        assert!(world.claim(&here, alice.account, &claim_for(1, 0)).unwrap().answer.packages.is_empty(), "nobody else");
+        let phone = world.second(&mut alice);
+        let own = world.claim(&here, alice.account, &claim_for(2, 0)).unwrap().answer.packages;
+        assert!(own.len() == 1 && own[0].device == phone.id());
+        let one = Claim { device_id: Some(of_bob.id()), ..claim_for(3, 0) };
+        assert_eq!(world.claim(&here, bob.account, &one).unwrap().answer.packages.len(), 1);
+        assert_eq!(code(world.claim(&here, alice.account, &one)), Code::NotFound, "not a device of this account");
+        assert_eq!(code(world.claim(&here, AccountId([1; 16]), &claim_for(4, 0))), Code::NotFound);
+        world.rules.claim.burst = 0;
+        assert_eq!(code(world.claim(&here, bob.account, &claim_for(5, 0))), Code::RateLimited);
+        world.claim(&here, bob.account, &one).unwrap();
+        let (account, device) = (bob.account, of_bob.id());
+        world.write(|sql, context| Ok(Done::quiet(device::rows::retire(sql, context.now, account, device)?))).unwrap();
+        assert_eq!(
+            code(world.claim(&here, bob.account, &claim_for(6, 0))),
+            Code::NoPackages,
+            "a retired device is asked for nothing"
+        );
+    }
+}

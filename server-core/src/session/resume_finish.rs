@@ -97,7 +97,7 @@ mod tests {
         let mut world = World::new();
         let (_, browser) = world.register("alice");
         let peer = world.peer.clone();
-        let mut start = |world: &mut World, device_id| {
+        let start = |world: &mut World, device_id| {
             world.write(|sql, context| resume_start(sql, context, &peer, &ResumeStart { device_id })).unwrap().answer
         };
         let text = |id: &Bytes, challenge: &Bytes| [id.as_slice(), challenge.as_slice()].concat();
