@@ -64,3 +64,90 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
         delivered: rows::delivered(sql, caller.account())?,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        Bytes, Code,
+        frame::{Cursor, Delivered, Head},
+    };
+
+    use super::*;
+    use crate::tests::{
+        people::Browser,
+        world::{World, code},
+    };
+
+    fn first(run: &Bytes, next: u8) -> ClientHello {
+        ClientHello {
+            version: VERSION,
+            run: run.clone(),
+            next_run: Bytes(vec![next; 16]),
+            store_epoch: None,
+            inbox: 0,
+            cursors: vec![],
+        }
+    }
+
+    fn say(world: &mut World, by: &Browser, request: &ClientHello) -> Outcome<ServerHello> {
+        let caller = by.caller();
+        world.write(|sql, context| hello(sql, context, &caller, request))
+    }
+
+    #[test]
+    fn a_run_token_moves_on_and_a_copy_is_noticed() {
+        let mut world = World::new();
+        let (_, alice) = world.register("alice");
+        say(&mut world, &alice, &first(&alice.run, 1)).unwrap();
+        // The answer was lost: the same again. Then the next run.
+        say(&mut world, &alice, &first(&alice.run, 1)).unwrap();
+        let second = Bytes(vec![1; 16]);
+        say(&mut world, &alice, &first(&second, 2)).unwrap();
+        // A copy of the profile from before knows neither.
+        assert_eq!(code(say(&mut world, &alice, &first(&alice.run, 1))), Code::Superseded);
+        assert_eq!(code(say(&mut world, &alice, &first(&second, 3))), Code::Superseded, "two runs from one token");
+        say(&mut world, &alice, &first(&Bytes(vec![2; 16]), 3)).unwrap();
+        // After a restore of the server the token is taken as it comes.
+        let restored = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), ..first(&alice.run, 7) };
+        assert_eq!(say(&mut world, &alice, &restored).unwrap().answer.store_epoch, world.epoch.into());
+        let same = ClientHello { store_epoch: Some(world.epoch.into()), ..first(&alice.run, 8) };
+        assert_eq!(code(say(&mut world, &alice, &same)), Code::Superseded);
+    }
+
+    #[test]
+    fn every_refusal() {
+        let mut world = World::new();
+        let (_, alice) = world.register("alice");
+        let good = first(&alice.run, 1);
+        let version = ClientHello { version: 2, ..good.clone() };
+        assert_eq!(code(say(&mut world, &alice, &version)), Code::VersionTooOld);
+        let short = ClientHello { next_run: Bytes(vec![1; 15]), ..good.clone() };
+        assert_eq!(code(say(&mut world, &alice, &short)), Code::Malformed);
+        let (account, device) = (alice.session.account(), alice.id());
+        world.write(|sql, context| Ok(Done::quiet(device::rows::retire(sql, context.now, account, device)?))).unwrap();
+        assert_eq!(code(say(&mut world, &alice, &good)), Code::SessionEnded);
+    }
+
+    #[test]
+    fn it_says_where_everything_stands() {
+        let mut world = World::new();
+        let ((mut person, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let id = world.pair(&mut alice, &mut bob);
+        let message = world.message(&mut alice, id, b"hello");
+        world.append(&alice, &message).unwrap();
+        let caller = bob.caller();
+        world.write(|sql, _| crate::conversation::acknowledge(sql, &caller, &Cursor { conversation: id, number: 2 })).unwrap();
+        let phone = world.second(&mut person);
+        let here = say(&mut world, &alice, &first(&alice.run, 1)).unwrap().answer;
+        assert_eq!(here.heads, [Head { conversation: id, number: 2, last_n: 1 }]);
+        assert_eq!(here.delivered, [Delivered { conversation: id, account: bob.session.account(), number: 2 }]);
+        assert_eq!((here.packages, here.statement, here.settings), (3, 2, 0));
+        assert_eq!(here.time, world.now);
+        // A device without a leaf hears of what is beyond its cursor.
+        let there = say(&mut world, &phone, &first(&phone.run, 1)).unwrap().answer;
+        assert_eq!(there.heads, [Head { conversation: id, number: 2, last_n: 0 }]);
+        let all = vec![Cursor { conversation: id, number: 2 }];
+        let there = say(&mut world, &phone, &ClientHello { cursors: all, ..first(&phone.run, 1) }).unwrap().answer;
+        assert!(there.heads.is_empty());
+    }
+}
