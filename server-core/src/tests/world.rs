@@ -21,7 +21,6 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         let keys = Keys::generate(&mut rng);
         let mut store = Store::in_memory().unwrap();
-        #[expect(clippy::disallowed_methods, reason = "a test's clock starts now: openmls judges lifetimes by the wall clock")]
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let now = Millis(since.as_millis().try_into().unwrap());
         let rules = Rules::default();
