@@ -179,6 +179,11 @@ impl<K: Stretch> Client<K> {
         if let Some(session) = self.session.as_mut() {
             session.flush(&mut self.out);
         }
+        // While somebody registers, logs in or unlocks, the store may be open already and the person is not in yet: the
+        // screens keep what they show until it has ended.
+        if self.flow.is_some() && !self.entered && self.shown.is_some() {
+            return;
+        }
         let state = self.state();
         if self.shown.as_ref() != Some(&state) {
             self.out.push_back(Output::Show(view::Event::State { state: state.clone() }));

@@ -248,7 +248,7 @@ impl<K: Stretch> Client<K> {
                 Ok(())
             }
             Step::RegisterFinishing => {
-                let _: body::Bound = http::cbor(answer)?;
+                let _: body::Bound = http::json(answer)?;
                 self.enter(now);
                 Ok(())
             }
@@ -305,7 +305,7 @@ impl<K: Stretch> Client<K> {
                 Ok(())
             }
             Step::Enrolling { device, .. } => {
-                let _: body::Bound = http::cbor(answer)?;
+                let _: body::Bound = http::json(answer)?;
                 if let Some(device) = device {
                     self.with_session(now, |session, _| session.become_device(*device));
                     self.slot = self.session.as_ref().map(Session::slot);
