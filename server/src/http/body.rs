@@ -44,6 +44,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
             _ => return Err(Code::UnsupportedType.into()),
         };
         let text: &[u8] = if text.is_empty() { b"{}" } else { text };
+        // serde would take a list for a struct too, field after field.
+        if text.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Code::Malformed.into());
+        }
         serde_json::from_slice(text).map(Self).map_err(|error| {
             // serde has no type for this cause; a required field without a default is F066's case.
             let missing = error.to_string().starts_with("missing field");
