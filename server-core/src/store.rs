@@ -135,12 +135,16 @@ impl Store {
     pub fn transaction<T>(&mut self, name: &'static str, operation: impl FnOnce(&mut dyn Sql) -> Outcome<T>) -> Outcome<T> {
         self.engine.control("BEGIN IMMEDIATE").map_err(lost)?;
         let outcome = operation(&mut self.engine);
-        let end = if keeps(&outcome) && self.engine.in_transaction() { self.engine.control("COMMIT") } else { Ok(()) };
+        let end = match (keeps(&outcome), self.engine.in_transaction()) {
+            (true, true) => self.engine.control("COMMIT"),
+            (true, false) => Err(ended()),
+            (false, _) => Ok(()),
+        };
         if self.engine.in_transaction() {
             // Also after a failed COMMIT: SQLite keeps the transaction open then.
             self.engine.control("ROLLBACK").map_err(lost)?;
         }
-        end.map_err(|error| lost(error).because(name))?;
+        end.map_err(|error| Refusal::new(Code::Unavailable).because(format!("{name}: {error}")))?;
         outcome
     }
 
@@ -193,7 +197,6 @@ impl Store {
             return Err((error, Some(task(&mut Closed).settle)));
         }
         let ran = task(&mut self.engine);
-        let ended = || SqlError::Unavailable("the transaction ended by itself".to_owned());
         if !self.engine.in_transaction() {
             return Err((ended(), Some(ran.settle)));
         }
@@ -223,6 +226,10 @@ impl Sql for Closed {
     fn query(&mut self, _: &'static str, _: &[crate::sql::Named<'_>]) -> Result<Vec<crate::sql::Row>, SqlError> {
         Err(SqlError::Unavailable("the transaction is lost".to_owned()))
     }
+}
+
+fn ended() -> SqlError {
+    SqlError::Unavailable("the transaction ended by itself".to_owned())
 }
 
 fn lost(error: SqlError) -> Refusal {
@@ -355,6 +362,8 @@ mod tests {
             Err(Code::Forbidden.into())
         });
         assert_eq!(refused.unwrap_err().code, Code::Forbidden);
+        let ended = world.store.transaction("ends", |sql| Ok(Done::quiet(sql.execute("ROLLBACK", &[])?)));
+        assert_eq!(ended.unwrap_err().code, Code::Unavailable, "what was not committed is not acknowledged");
         let read = world.store.read(|sql| Ok(Done::quiet(insert(sql)?)));
         assert!(read.is_ok());
         assert_eq!(keys(&mut world), 1);

@@ -47,6 +47,8 @@ CREATE TABLE key_package_claim (
   conv_id BLOB NOT NULL, generation INTEGER NOT NULL, epoch INTEGER NOT NULL, device_id BLOB NOT NULL, claimer BLOB NOT NULL,
   body BLOB NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (conv_id, generation, epoch, device_id, claimer)
 ) STRICT; -- asked again, the same package
+CREATE INDEX key_package_claim_device ON key_package_claim(device_id);
+CREATE INDEX key_package_claim_at ON key_package_claim(at_ms);
 CREATE TABLE device_head (device_id BLOB PRIMARY KEY, head_n INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE device_inbox (
   device_id BLOB NOT NULL, n INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (device_id, n)
