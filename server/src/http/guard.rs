@@ -21,10 +21,10 @@ pub const OLDEST_CLIENT: [u32; 3] = [0, 1, 0];
 
 /// Refuses changing requests that did not come from our page, or come from a client that is too old.
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        if let Err(refused) = own_page(&app.origins, request.headers()).and_then(|()| client(request.headers())) {
-            return refused.into_response();
-        }
+    if !matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Err(refused) = own_page(&app.origins, request.headers()).and_then(|()| client(request.headers()))
+    {
+        return refused.into_response();
     }
     next.run(request).await
 }

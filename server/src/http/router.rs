@@ -83,7 +83,6 @@ async fn other(State(app): State<Arc<App>>, request: Request) -> Response {
     }
 }
 
-#[expect(clippy::unused_async, reason = "axum's handlers are async")]
 async fn no_such_method() -> Response {
     Refused::from(Code::MethodNotAllowed).into_response()
 }

@@ -147,10 +147,10 @@ impl Live<'_> {
                 }
                 () = stopping(&mut stage) => return self.finish().await,
             }
-            if self.outlet.is_closing() {
-                if let Some(Work::Close(code)) = self.outlet.take() {
-                    return Some(code);
-                }
+            if self.outlet.is_closing()
+                && let Some(Work::Close(code)) = self.outlet.take()
+            {
+                return Some(code);
             }
         }
     }

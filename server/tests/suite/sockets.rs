@@ -297,10 +297,10 @@ async fn a_reader_that_does_not_read_is_cut_and_harms_nobody() {
 async fn a_queue_that_overflows_becomes_one_resync() {
     use server::hub::{Outlet, Work};
     let app = TestApp::start().await;
-    let mut alice = register(&app, "alice").await;
+    let alice = register(&app, "alice").await;
     // The outlet of a socket whose task never runs: only the queue's own rules are at work.
     let hub = server::hub::Hub::default();
-    let outlet = Outlet::new(caller(&mut alice).await, &[]);
+    let outlet = Outlet::new(caller(&alice), &[]);
     hub.join(&outlet);
     let head = |number| server_core::Announce::Head {
         conversation: shared::ConversationId([1; 16]),
@@ -323,7 +323,7 @@ async fn a_queue_that_overflows_becomes_one_resync() {
 }
 
 /// The caller behind a browser's cookie, by the core's own door.
-async fn caller(browser: &mut crate::people::Browser<'_>) -> server_core::Caller {
+fn caller(browser: &crate::people::Browser<'_>) -> server_core::Caller {
     use base64::Engine as _;
     let cookie = browser.cookies["__Host-session-0"].clone();
     let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(cookie).unwrap();

@@ -11,7 +11,6 @@ use crate::{
     http::Refused,
 };
 
-#[expect(clippy::unused_async, reason = "axum's handlers are async")]
 pub(crate) async fn alive() -> &'static str {
     "ok"
 }
