@@ -55,10 +55,11 @@ pub(crate) fn path() -> OsString {
     std::env::join_paths(all).unwrap_or(old)
 }
 
-/// The command as one would type it.
+/// The command as one would type it; of a word with many lines (a script) only the first.
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
+    let first = |word: &OsStr| word.to_string_lossy().lines().next().unwrap_or_default().to_string();
+    words.map(first).collect::<Vec<_>>().join(" ")
 }
 
 /// Runs to the end, output straight through.
