@@ -60,9 +60,10 @@ impl<K: Stretch> Client<K> {
     pub fn open(seed: [u8; 32], snapshot: Snapshot, now: Millis) -> Result<Self, Failure> {
         let mut client = Self::new(seed);
         let session = Session::load(snapshot, &mut client.entropy).map_err(|_| Failure::new(code::STORE))?;
-        client.slot = Some(session.slot());
+        // A store whose device the server may never have heard of is entered when the server says that it has.
+        client.entered = session.confirmed();
+        client.slot = client.entered.then(|| session.slot());
         client.session = Some(session);
-        client.entered = true;
         client.with_session(now, |session, ctx| session.connect(ctx));
         client.settle();
         Ok(client)
@@ -98,7 +99,7 @@ impl<K: Stretch> Client<K> {
     /// When to call [`Client::handle`] with [`Input::Timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Millis> {
-        self.session.as_ref().filter(|_| self.entered).and_then(Session::next_timer)
+        self.session.as_ref().filter(|_| self.entered || self.flow.is_none()).and_then(Session::next_timer)
     }
 
     /// Tells the screens everything again: for a tab that just came.
@@ -128,6 +129,44 @@ impl<K: Stretch> Client<K> {
     #[must_use]
     pub fn since(&self, conversation: shared::ConversationId) -> Option<u64> {
         self.session.as_ref()?.convs.get(&conversation).map(|conv| conv.since)
+    }
+
+    /// DBG
+    #[must_use]
+    pub fn dbg(&self) -> String {
+        let Some(s) = &self.session else { return String::new() };
+        let mut t = format!(
+            "link {:?} requests {} stalled {} in_flight {:?} checked {:?} ",
+            s.link,
+            s.requests.len(),
+            s.stalled.len(),
+            s.in_flight,
+            s.checked
+        );
+        for c in s.convs.values() {
+            let l = s.live.get(&c.id);
+            let w: Vec<_> = s
+                .outbox
+                .range((c.id, 0)..=(c.id, u64::MAX))
+                .map(|(_, i)| (i.n, i.number, i.sealed.len(), i.failed.clone()))
+                .collect();
+            t += &format!(
+                "\n   conv {} with {} {:?} cursor {} head {:?} hold {:?} fetching {:?} n {} pending {:?} since_path {} contact {:?} out {:?}",
+                c.id,
+                c.with,
+                c.standing,
+                c.cursor,
+                l.map(|l| l.head),
+                l.map(|l| l.hold),
+                l.map(|l| l.fetching),
+                c.n,
+                c.pending.as_ref().map(|p| (p.epoch, p.number)),
+                c.since_path,
+                s.contacts.get(&c.with).map(|c| c.trust()),
+                w
+            );
+        }
+        t
     }
 
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
@@ -176,6 +215,9 @@ impl<K: Stretch> Client<K> {
 
     /// What the last input changed leaves in the one order that is safe: shown, made durable, sent.
     fn settle(&mut self) {
+        if !self.entered && self.flow.is_none() {
+            self.settle_unconfirmed();
+        }
         if let Some(session) = self.session.as_mut() {
             session.flush(&mut self.out);
         }
@@ -188,6 +230,20 @@ impl<K: Stretch> Client<K> {
         if self.shown.as_ref() != Some(&state) {
             self.out.push_back(Output::Show(view::Event::State { state: state.clone() }));
             self.shown = Some(state);
+        }
+    }
+
+    /// A registration or enrolment that a crash cut off: the server knows the device, or the store is of no use.
+    fn settle_unconfirmed(&mut self) {
+        let Some(session) = self.session.as_ref() else { return };
+        if session.confirmed() {
+            self.entered = true;
+            self.slot = Some(session.slot());
+        } else if session.ended {
+            self.session = None;
+            self.out.push_back(Output::CloseStore { wipe: true });
+            self.out.push_back(Output::Show(view::Event::Reset));
+            self.shown = None;
         }
     }
 

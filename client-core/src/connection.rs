@@ -131,6 +131,7 @@ impl Session {
         self.live.clear();
         self.in_flight.clear();
         self.wanted.clear();
+        self.rejoining.clear();
         self.requests.clear();
         self.stalled.clear();
         self.listed = false;
@@ -172,7 +173,8 @@ impl Session {
     pub(crate) fn next_timer(&self) -> Option<Millis> {
         let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.at);
         let link = [self.link.retry, self.link.ping, self.link.deadline, self.link.stalled.filter(|_| !self.ended)];
-        link.into_iter().flatten().chain(wanted.filter(|_| self.link.is_online())).min()
+        let rejoin = self.rejoining.values().filter(|rejoining| !rejoining.asked).map(|rejoining| rejoining.at);
+        link.into_iter().flatten().chain(wanted.chain(rejoin).filter(|_| self.link.is_online())).min()
     }
 
     /// Something is due.
@@ -188,7 +190,10 @@ impl Session {
         if self.link.stalled.is_some_and(|at| at <= ctx.now) {
             self.retry_stalled(ctx);
         }
-        self.add_wanted(ctx);
+        if self.link.is_online() {
+            self.add_wanted(ctx);
+            self.rejoin_due(ctx);
+        }
     }
 
     fn ping(&mut self, ctx: &mut Ctx<'_>) {
@@ -283,6 +288,12 @@ impl Session {
         if self.link.stage != Stage::Greeting {
             return;
         }
+        // The server stores counters that this profile has not given out: it was restored from a copy made in the very run
+        // that went on, which the run token can't tell. Nothing has been sealed yet in this run; nothing must be.
+        if hello.heads.iter().any(|head| self.convs.get(&head.conversation).is_some_and(|conv| head.last_n > conv.n)) {
+            return self.superseded();
+        }
+        self.confirm();
         self.link.stage = Stage::Online;
         self.link.failures = 0;
         self.link.deadline = None;

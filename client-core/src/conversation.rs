@@ -3,6 +3,7 @@
 pub(crate) mod commit;
 pub(crate) mod join;
 pub(crate) mod receive;
+pub(crate) mod rejoin;
 pub(crate) mod start;
 pub(crate) mod wanted;
 

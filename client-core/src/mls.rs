@@ -10,6 +10,8 @@ use ::mls::{
     leaf::DeviceSigner,
     openmls::prelude::*,
     rules::{self, Change, Leaf},
+    store::RowChange,
+    tls_codec::Deserialize as _,
 };
 use ed25519_dalek::SigningKey;
 use shared::{
@@ -79,6 +81,14 @@ pub(crate) struct Joined {
     pub(crate) generation: u32,
     pub(crate) policy: Policy,
     pub(crate) leaves: Vec<Leaf>,
+}
+
+/// A way in by an external commit, tried out.
+pub(crate) struct External {
+    pub(crate) made: Made,
+    pub(crate) policy: Policy,
+    pub(crate) leaves: Vec<Leaf>,
+    pub(crate) rows: Vec<RowChange>,
 }
 
 /// A key package made here.
@@ -305,6 +315,56 @@ impl Groups {
             own.loaded.insert((conversation, generation), object);
             Ok(Joined { conversation, generation, policy, leaves })
         })
+    }
+
+    /// Has the device a leaf?
+    pub(crate) fn has_device(&mut self, id: (ConversationId, u32), device: DeviceId) -> Result<bool, GroupError> {
+        self.with(id, |_, _, object| Ok(rules::check_members(object.members())?.iter().any(|leaf| leaf.device() == device)))
+    }
+
+    /// Prepares to join by an external commit (RFC 9420 §12.4.3.2). openmls merges at once, so it is done in a fork: the rows
+    /// come back to be kept only when the server has accepted the commit (mls.md, trap 7).
+    pub(crate) fn join_external(
+        &self,
+        id: (ConversationId, u32),
+        group_info: &[u8],
+        tree: &[u8],
+        data: &CommitData,
+    ) -> Result<External, GroupError> {
+        let fork = Provider::new(self.provider.store().fork()).map_err(|_| GroupError::Randomness)?;
+        let info = group::group_info(group_info)?;
+        let epoch = info.epoch().as_u64();
+        let tree = RatchetTreeIn::tls_deserialize_exact(tree).map_err(|_| GroupError::Bytes)?;
+        let leaf = LeafNodeParameters::builder().with_capabilities(leaf::capabilities(fork.rand())).build();
+        let (object, bundle) = MlsGroup::external_commit_builder()
+            .with_config(group::join_config())
+            .with_ratchet_tree(tree)
+            .skip_lifetime_validation()
+            .with_aad(data.encode())
+            .build_group(&fork, info, self.credential.clone())
+            .map_err(|_| GroupError::Mls("external group"))?
+            .leaf_node_parameters(leaf)
+            .load_psks(fork.storage())
+            .map_err(|_| GroupError::Mls("psks"))?
+            .build(fork.rand(), fork.crypto(), &self.signer, |_| true)
+            .map_err(|_| GroupError::Mls("external commit"))?
+            .finalize(&fork)
+            .map_err(|_| GroupError::Mls("finalize"))?;
+        if *object.group_id() != group::group_id(id.0, id.1) {
+            return Err(GroupError::Row);
+        }
+        let leaves = rules::check_members(object.members())?;
+        let policy = rules::check_context(object.public_group().group_context())?;
+        rules::check_named(&policy, &leaves)?;
+        let (commit, _, _) = bundle.into_messages();
+        let info = object.export_group_info(fork.crypto(), &self.signer, false).map_err(|_| GroupError::Mls("group info"))?;
+        let made = Made { epoch, commit: group::bytes(&commit)?, welcome: None, group_info: group::bytes(&info)? };
+        Ok(External { made, policy, leaves, rows: fork.store().changes() })
+    }
+
+    /// The external commit was accepted: its rows are ours.
+    pub(crate) fn joined_external(&mut self, rows: Vec<RowChange>) {
+        self.provider.store().absorb(rows);
     }
 
     /// The present epoch and the own leaf's index.

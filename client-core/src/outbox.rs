@@ -304,6 +304,9 @@ impl Session {
             Some(Code::OutOfTurn) => {
                 self.in_flight.retain(|_, (conversation, _)| *conversation != id);
                 let expected = refused.detail.unwrap_or(0);
+                if self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
+                    return self.superseded();
+                }
                 self.count_from(id, expected);
                 self.pump(ctx, id);
             }

@@ -60,6 +60,9 @@ pub(crate) struct Me {
     /// SHA-256 of Welcomes taken: a replay is refused for ever.
     #[n(19)]
     pub(crate) welcomes: Vec<Bytes>,
+    /// The answer to this device's registration or enrolment has not come yet: the server may never have heard of it.
+    #[n(20)]
+    pub(crate) unconfirmed: bool,
 }
 
 impl Me {

@@ -18,7 +18,7 @@ use shared::{
 use crate::{
     Command, Failure, Output, Slot, Snapshot,
     connection::Link,
-    conversation::start::Starting,
+    conversation::{rejoin::Rejoining, start::Starting},
     entropy::Entropy,
     failure::code,
     http::{Draft, Outcome, Refusal},
@@ -67,6 +67,8 @@ pub(crate) enum Waits {
     SettingsPut { account: AccountId },
     InboxRefused,
     Rows { conversation: ConversationId },
+    GroupInfo { conversation: ConversationId },
+    Rejoin { conversation: ConversationId },
 }
 
 /// A request that may have to be made again.
@@ -91,6 +93,8 @@ pub(crate) struct WantedDevice {
     pub(crate) account: AccountId,
     pub(crate) at: Millis,
     pub(crate) asked: bool,
+    /// How often it did not work: the pauses grow.
+    pub(crate) failures: u32,
 }
 
 /// An open account.
@@ -115,6 +119,7 @@ pub(crate) struct Session {
     pub(crate) in_flight: BTreeMap<u64, (ConversationId, MessageId)>,
     pub(crate) wanted: BTreeMap<(ConversationId, DeviceId), WantedDevice>,
     pub(crate) starting: BTreeMap<ConversationId, Starting>,
+    pub(crate) rejoining: BTreeMap<ConversationId, Rejoining>,
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) stalled: Vec<Request>,
     pub(crate) checked: BTreeSet<AccountId>,
@@ -164,7 +169,10 @@ impl Session {
             }
         }
         let mut me = me.ok_or(Damaged)?;
-        me.next_run = Bytes(entropy.array::<16>().to_vec());
+        // A run whose Hello was never answered may or may not have reached the server: it is offered again as it was.
+        if me.run == me.next_run {
+            me.next_run = Bytes(entropy.array::<16>().to_vec());
+        }
         let key = SigningKey::from_bytes(&me.secret.array().ok_or(Damaged)?);
         let certificate = Certificate::parse(me.certificate.as_slice()).map_err(|_| Damaged)?;
         let groups =
@@ -189,6 +197,7 @@ impl Session {
             in_flight: BTreeMap::new(),
             wanted: BTreeMap::new(),
             starting: BTreeMap::new(),
+            rejoining: BTreeMap::new(),
             requests: BTreeMap::new(),
             stalled: vec![],
             checked: BTreeSet::new(),
@@ -201,7 +210,21 @@ impl Session {
         Slot { account: self.me.account, handle: self.me.handle.clone(), device: self.me.device }
     }
 
-    pub(crate) fn set_stay(&mut self) {
+    /// Does the server know this device, as far as this store can tell?
+    pub(crate) const fn confirmed(&self) -> bool {
+        !self.me.unconfirmed
+    }
+
+    /// The server has taken this device.
+    pub(crate) fn confirm(&mut self) {
+        if self.me.unconfirmed {
+            self.me.unconfirmed = false;
+            self.me_dirty = true;
+        }
+    }
+
+    pub(crate) fn set_stay(&mut self, stay: bool) {
+        self.me.stay = stay;
         self.me_dirty = true;
     }
 
@@ -424,6 +447,8 @@ impl Session {
             Waits::Settings => self.settings(ctx, answer),
             Waits::SettingsPut { account } => self.setting_stored(account),
             Waits::Rows { conversation } => self.rows(ctx, conversation, answer),
+            Waits::GroupInfo { conversation } => self.group_info(ctx, conversation, answer),
+            Waits::Rejoin { conversation } => self.rejoined(ctx, conversation, answer),
         }
     }
 
@@ -462,6 +487,7 @@ impl Session {
             (Waits::WantedClaim { conversation, device } | Waits::WantedStatements { conversation, device }, _) => {
                 self.wanted_later(ctx, *conversation, *device);
             }
+            (Waits::GroupInfo { conversation } | Waits::Rejoin { conversation }, _) => self.rejoin_later(ctx, *conversation),
             (Waits::SettingsPut { .. }, Some(Code::StaleSettings)) => self.read_settings(ctx),
             _ if again => {
                 self.stalled.push(request);

@@ -104,6 +104,16 @@ impl Store {
         Self::from_rows(self.rows.borrow().iter().map(|(k, v)| (k.clone(), v.clone())))
     }
 
+    /// Takes over what was tried out in a fork.
+    pub fn absorb(&self, changes: Vec<RowChange>) {
+        for change in changes {
+            match change {
+                RowChange::Put(key, value) => self.set(key, Some(value)),
+                RowChange::Delete(key) => self.set(key, None),
+            }
+        }
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

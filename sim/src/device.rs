@@ -66,6 +66,8 @@ pub struct Device {
     pub client: Option<Client<Cheap>>,
     /// Counts its runs: what was under way for an older one is dropped.
     pub run: u64,
+    /// When its timer is due.
+    pub timer: Option<u64>,
     /// The open socket.
     pub socket: Option<u64>,
     /// Commands without an answer.
@@ -87,6 +89,7 @@ impl Device {
             cookie: None,
             client: None,
             run: 0,
+            timer: None,
             socket: None,
             asked: BTreeMap::new(),
             again: vec![],
@@ -99,6 +102,7 @@ impl Device {
         self.client = None;
         self.run += 1;
         self.socket = None;
+        self.timer = None;
         for asked in core::mem::take(&mut self.asked).into_values() {
             if let Asked::Send(sending) = asked {
                 self.again.push(sending);

@@ -151,7 +151,7 @@ impl Server {
             (Method::Post, ["auth", "register", "finish"]) => {
                 let body = from_cbor(body)?;
                 let done = self.run(now, |sql, c| account::register_finish(sql, c, &peer, &body))?;
-                issue(cookie, done, |bound| codec::encode(bound))
+                issue(cookie, done, |bound| serde_json::to_vec(bound).unwrap_or_default())
             }
             (Method::Post, ["auth", "login", "start"]) => {
                 let body = from_json(body)?;
@@ -183,7 +183,7 @@ impl Server {
             (Method::Post, ["auth", "recover", "finish"]) => {
                 let body = from_cbor(body)?;
                 let done = self.run(now, |sql, c| account::recover_finish(sql, c, &body))?;
-                issue(cookie, done, |bound| codec::encode(bound))
+                issue(cookie, done, |bound| serde_json::to_vec(bound).unwrap_or_default())
             }
             (Method::Post, ["auth", "logout"]) => {
                 let session = self.session(now, cookie.as_ref())?;
@@ -208,7 +208,7 @@ impl Server {
                 let session = self.session(now, cookie.as_ref())?;
                 let body = from_cbor(body)?;
                 let done = self.run(now, |sql, c| device::enrol(sql, c, &session, &body))?;
-                issue(cookie, done, |bound| codec::encode(bound))
+                issue(cookie, done, |bound| serde_json::to_vec(bound).unwrap_or_default())
             }
             (method, parts) => {
                 let caller = self.session(now, cookie.as_ref())?.caller()?;
@@ -251,6 +251,10 @@ impl Server {
                         let limit = u32::try_from(number("limit")).unwrap_or(1);
                         let range = conversation::Range::http(number("after"), limit);
                         cbor(self.run(now, |sql, _| conversation::fetch(sql, &caller, id, range))?)
+                    }
+                    (Method::Get, ["api", "conversations", id, "group-info"]) => {
+                        let id: ConversationId = id.parse().map_err(|_| Code::NotFound)?;
+                        cbor(self.run(now, |sql, _| conversation::group_info(sql, &caller, id))?)
                     }
                     (Method::Post, ["api", "inbox", item, "refused"]) => {
                         let item = item.parse().map_err(|_| Code::NotFound)?;

@@ -167,7 +167,10 @@ impl World {
                 return format!("device {at} is {:?} {:?}", state.phase, state.session);
             }
             if state.connection != view::ConnectionState::Online || state.waiting > 0 {
-                return format!("device {at} is {:?}, {} waiting", state.connection, state.waiting);
+                return format!("device {at} is {:?}, {} waiting {}", state.connection, state.waiting, client.dbg());
+            }
+            if let Some(starting) = client.conversations().iter().find(|c| c.state == view::ConversationStatus::Starting) {
+                return format!("device {at} is not in {} yet", starting.id);
             }
             if !device.asked.is_empty() || !device.again.is_empty() {
                 return format!("device {at} has commands without an answer: {:?}", device.asked);
@@ -185,10 +188,29 @@ impl World {
         let Some(happening) = self.happenings.remove(&id) else { return true };
         self.now = Millis(self.now.0.max(time));
         self.steps += 1;
+        if self.steps % 20_000 == 0 {
+            eprintln!(
+                "DBG steps {} now {} texts {} kept {} queue {} calm {} unsettled {}",
+                self.steps,
+                self.seconds(),
+                self.texts,
+                self.kept.len(),
+                self.happenings.len(),
+                self.dice.calm,
+                self.unsettled()
+            );
+        }
         match happening {
             Happening::Start { device } => self.start(device),
             Happening::Act { device } => self.act(device),
-            Happening::Timer { device, run } => self.input(device, run, Input::Timeout),
+            Happening::Timer { device, run } => {
+                if let Some(device) =
+                    self.devices.get_mut(device).filter(|device| device.run == run && device.timer == Some(time))
+                {
+                    device.timer = None;
+                }
+                self.input(device, run, Input::Timeout);
+            }
             Happening::Request { device, run, request } => self.request(device, run, &request),
             Happening::Answer { device, run, id, outcome } => self.input(device, run, Input::Http { id, outcome }),
             Happening::Connect { device, run, ticket } => self.connect(device, run, &ticket),
@@ -409,9 +431,15 @@ impl World {
                 }
             }
         }
-        let timer = self.devices.get(at).and_then(|device| Some((device.run, device.client.as_ref()?.poll_timeout()?)));
-        if let Some((run, time)) = timer {
-            self.at(time.0.max(self.now.0 + 1), Happening::Timer { device: at, run });
+        let due = self.now.0 + 1;
+        let Some(device) = self.devices.get_mut(at) else { return };
+        let time = device.client.as_ref().and_then(Client::poll_timeout).map(|time| time.0.max(due));
+        let run = device.run;
+        if let Some(time) = time
+            && device.timer.is_none_or(|set| time < set)
+        {
+            device.timer = Some(time);
+            self.at(time, Happening::Timer { device: at, run });
         }
     }
 
@@ -457,6 +485,9 @@ impl World {
                 if let Some(device) = self.devices.get_mut(at) {
                     device.again.push(sending);
                 }
+            }
+            (Asked::Enter, Err(failure)) if self.dice.calm && failure.code != "offline" => {
+                self.found.push(format!("device {at} can't get in: {failure:?}"));
             }
             (Asked::Send(_), Err(failure)) => self.found.push(format!("device {at}: a text was refused: {failure:?}")),
             _ => {}
@@ -553,11 +584,24 @@ impl World {
     }
 
     fn to_server(&mut self, socket: u64, bytes: &[u8]) {
+        if std::env::var("SIM_TRACE").is_ok() && self.dice.calm && self.steps < 60_000 {
+            eprintln!(
+                "{} up {:?} {:?}",
+                self.now.0 - self.start.0,
+                self.sockets.get(&socket),
+                shared::frame::ClientFrame::decode(bytes)
+            );
+        }
         if !self.sockets.contains_key(&socket) {
             return;
         }
         let now = self.now;
         let said = self.server.frame(now, socket, bytes);
+        if std::env::var("SIM_TRACE").is_ok() && self.dice.calm && self.steps < 60_000 {
+            for x in &said {
+                eprintln!("{}   down {:?} {:?}", self.now.0 - self.start.0, self.sockets.get(&x.socket), x.frame);
+            }
+        }
         for frame in said.iter().filter_map(|said| said.frame.as_ref()) {
             if matches!(frame, ServerFrame::Refused(refused) if refused.code == "stale_epoch") {
                 self.dice.counts.saw(Fault::SealedAgain);

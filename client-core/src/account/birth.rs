@@ -101,6 +101,7 @@ fn new_device(
         settings: 0,
         superseded: false,
         welcomes: vec![],
+        unconfirmed: true,
     };
     let upload = DeviceUpload { certificate: certificate.as_bytes().into(), run, packages, last_resort };
     let store_key = derive::store_key(store_secret.as_slice(), owner.account);

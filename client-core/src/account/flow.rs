@@ -308,7 +308,6 @@ impl<K: Stretch> Client<K> {
                 let _: body::Bound = http::json(answer)?;
                 if let Some(device) = device {
                     self.with_session(now, |session, _| session.become_device(*device));
-                    self.slot = self.session.as_ref().map(Session::slot);
                 }
                 self.enter(now);
                 Ok(())
@@ -438,7 +437,6 @@ impl<K: Stretch> Client<K> {
         let moved = match Session::load(snapshot, &mut self.entropy) {
             Err(_) => Err(Failure::new(code::STORE)),
             Ok(session) => {
-                self.slot = Some(session.slot());
                 self.session = Some(session);
                 match step {
                     Step::RegisterStoring { body } => {
@@ -452,12 +450,8 @@ impl<K: Stretch> Client<K> {
                         Ok(())
                     }
                     Step::UnlockStoring => {
-                        self.with_session(now, |session, _| {
-                            session.set_stay();
-                        });
-                        if let (Some(session), Some(flow)) = (self.session.as_mut(), self.flow.as_ref()) {
-                            session.me.stay = flow.stay;
-                        }
+                        let stay = self.stay();
+                        self.with_session(now, |session, _| session.set_stay(stay));
                         self.resume()
                     }
                     _ => Err(Failure::new(code::NOT_NOW)),
@@ -491,7 +485,11 @@ impl<K: Stretch> Client<K> {
 
     fn enter(&mut self, now: Millis) {
         self.entered = true;
-        self.with_session(now, |session, ctx| session.connect(ctx));
+        self.slot = self.session.as_ref().map(Session::slot);
+        self.with_session(now, |session, ctx| {
+            session.confirm();
+            session.connect(ctx);
+        });
         if let Some(flow) = self.flow.take() {
             self.answer(flow.command, Ok(Answer::Done));
         }

@@ -102,7 +102,7 @@ impl Session {
                 conv.since = number;
             }
         }
-        self.wanted.retain(|(conversation, _), _| *conversation != id);
+        self.look_at_wanted(ctx, id);
         if creates {
             self.system_line(id, number, 0, now, SystemLine::Started);
             self.created(id);
@@ -143,7 +143,7 @@ impl Session {
                     // Not at once again: the reason would be the same.
                     conv.path_at = now;
                 }
-                self.wanted.retain(|(conversation, _), _| *conversation != id);
+                self.look_at_wanted(ctx, id);
             }
         }
     }

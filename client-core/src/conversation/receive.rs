@@ -195,9 +195,7 @@ impl Session {
             let line = if came { SystemLine::DeviceAdded { name } } else { SystemLine::DeviceRemoved { name } };
             self.system_line(id, row.number, u64::try_from(place).unwrap_or(0), row.at, line);
         }
-        for wanted in self.wanted.iter_mut().filter(|((conversation, _), _)| *conversation == id) {
-            wanted.1.asked = false;
-        }
+        self.look_at_wanted(ctx, id);
         if let Some(live) = self.live.get_mut(&id) {
             live.hold = false;
         }

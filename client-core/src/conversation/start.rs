@@ -213,6 +213,10 @@ impl Session {
             }
             self.know(ctx, with);
             self.catch_up(ctx, state.id);
+            let awaited = self.convs.get(&state.id).is_some_and(|conv| conv.standing == Standing::Awaited);
+            if awaited && state.kind == Kind::Note.byte() {
+                self.rejoin_later(ctx, state.id);
+            }
         }
         let me = self.me.account;
         let note = list.conversations.iter().any(|state| state.kind == Kind::Note.byte());
