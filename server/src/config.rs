@@ -126,6 +126,10 @@ pub struct LimitsLayer {
     pub session_idle_seconds: Option<u64>,
     /// See [`Limits::logins_per_minute`].
     pub logins_per_minute: Option<u32>,
+    /// See [`Limits::rows_per_second`].
+    pub rows_per_second: Option<u32>,
+    /// See [`Limits::rows_at_once`].
+    pub rows_at_once: Option<u32>,
 }
 
 /// May anybody make an account?
@@ -166,11 +170,22 @@ pub struct Limits {
     pub session_idle_seconds: u64,
     /// Log-in attempts a minute for one account from one address prefix (F103).
     pub logins_per_minute: u32,
+    /// Messages a device may send a second, in the long run (F037).
+    pub rows_per_second: u32,
+    /// Messages a device may send at once.
+    pub rows_at_once: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 20_000, connections_per_address: 2_000, session_idle_seconds: 3_600, logins_per_minute: 5 }
+        Self {
+            connections: 20_000,
+            connections_per_address: 2_000,
+            session_idle_seconds: 3_600,
+            logins_per_minute: 5,
+            rows_per_second: 100,
+            rows_at_once: 2_000,
+        }
     }
 }
 
@@ -383,6 +398,8 @@ fn limits(layer: LimitsLayer) -> Limits {
         connections_per_address: layer.connections_per_address.unwrap_or(default.connections_per_address),
         session_idle_seconds: layer.session_idle_seconds.unwrap_or(default.session_idle_seconds),
         logins_per_minute: layer.logins_per_minute.unwrap_or(default.logins_per_minute),
+        rows_per_second: layer.rows_per_second.unwrap_or(default.rows_per_second),
+        rows_at_once: layer.rows_at_once.unwrap_or(default.rows_at_once),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which origins are this server's own: the names of the certificate with the listening ports, and the public URL.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::{
     certificates::{Identity, Name},
@@ -48,10 +48,32 @@ impl Origins {
         known.then(|| written(&name, port))
     }
 
-    /// Addresses to open in a browser, the public one first; patterns left out.
+    /// Addresses to open in a browser, the public one first; patterns and what nobody listens on are left out.
+    pub fn urls_at(&self, listening: &[SocketAddr]) -> Vec<String> {
+        let listens = |name: &Name, port: u16| {
+            let mut here = listening.iter().filter(|address| address.port() == port).map(SocketAddr::ip).peekable();
+            // Another port is the public one of somebody in front.
+            here.peek().is_none() || here.any(|ip| serves(ip, name))
+        };
+        let plain = |name: &Name| !matches!(name, Name::Dns(text) if text.starts_with('*'));
+        let shown = self.allowed.iter().filter(|(name, port)| plain(name) && listens(name, *port));
+        shown.map(|(name, port)| format!("https://{}", written(name, *port))).collect()
+    }
+
+    /// All of them, reachable or not.
     pub fn urls(&self) -> impl Iterator<Item = String> + '_ {
         let plain = |name: &Name| !matches!(name, Name::Dns(text) if text.starts_with('*'));
         self.allowed.iter().filter(move |(name, _)| plain(name)).map(|(name, port)| format!("https://{}", written(name, *port)))
+    }
+}
+
+/// Does a socket bound to this address serve who opens that name?
+fn serves(bound: IpAddr, name: &Name) -> bool {
+    match name {
+        Name::Address(ip) if bound.is_unspecified() => bound.is_ipv6() || ip.is_ipv4(),
+        Name::Address(ip) => bound == *ip,
+        Name::Dns(text) if text == "localhost" => bound.is_unspecified() || bound.is_loopback(),
+        Name::Dns(_) => !bound.is_loopback(),
     }
 }
 
@@ -74,6 +96,17 @@ impl Origins {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_is_listened_on_is_shown() {
+        let origins =
+            Origins::of(&[("chat.example.org", 443), ("localhost", 5001), ("::1", 5001), ("192.168.1.2", 5001), ("box", 5001)]);
+        let at = |text: &str| origins.urls_at(&[text.parse().unwrap()]);
+        assert_eq!(at("127.0.0.1:5001"), ["https://chat.example.org", "https://localhost:5001"]);
+        assert_eq!(at("[::]:5001").len(), 5);
+        assert_eq!(at("0.0.0.0:5001").len(), 4);
+        assert_eq!(at("192.168.1.2:5001"), ["https://chat.example.org", "https://192.168.1.2:5001", "https://box:5001"]);
+    }
 
     #[test]
     fn only_exact_origins_pass() {

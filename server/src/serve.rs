@@ -46,7 +46,9 @@ pub fn run(config: Config) -> Result<()> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
-        let server = Server::start(&config, Pace::default()).await?;
+        let limits = &config.limits;
+        let pace = Pace { rows_per_second: limits.rows_per_second, rows_at_once: limits.rows_at_once, ..Pace::default() };
+        let server = Server::start(&config, pace).await?;
         server.announce(&config);
         tokio::select! {
             _ = terminate.recv() => {}
@@ -128,7 +130,7 @@ impl Server {
 
     /// The lines of the start (api.md "Commands"), ending in `ready`.
     fn announce(&self, config: &Config) {
-        for url in self.app.origins.urls() {
+        for url in self.app.origins.urls_at(&self.addresses) {
             println!("open {url}");
         }
         println!("data folder {}", config.data_dir.display());
