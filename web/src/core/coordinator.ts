@@ -7,8 +7,8 @@ interface Waiting { asked: Asked; resolve(value: unknown): void; reject(failure:
 
 /** Conversations a new leader is asked about, and how many of their messages. */
 const LOOKED = 12, RECENT = 60;
-/** A worker that ends more often than this within a minute is not started again. */
-const STARTS = 5;
+/** A worker that ends more often than this within a minute has something against this browser: the next one comes later. */
+const STARTS = 6, LATER = 10_000;
 
 /** Before any leader has spoken. */
 export const STARTING: AppState = {
@@ -67,7 +67,7 @@ export class Coordinator {
       this.#unanswered.set(id, { asked, resolve, reject });
       if (this.#epoch > 0) this.#toLeader({ t: 'run', from: this.#tab, id, asked });
       this.#tellWaiting();
-      if (this.#alone) this.#giveUp();
+      if (this.#alone) this.#refuse();
     });
   }
 
@@ -124,13 +124,19 @@ export class Coordinator {
     this.#worker = null;
     this.#own = '';
     if (this.#hidden || this.#alone) return;
-    if (this.#starts.length > STARTS) this.#giveUp();
-    else this.#employ(sotto.again());
+    if (this.#starts.length <= STARTS) return this.#employ(sotto.again());
+    this.#refuse();
+    setTimeout(() => this.#employ(sotto.again()), LATER);
   }
 
-  /** Without a worker this page can still be served by another tab; only when there is none, nothing can be answered. */
+  /** The files are not those of this release: no worker will come, though another tab may still serve this page. */
   #giveUp(): void {
     this.#alone = true;
+    this.#refuse();
+  }
+
+  /** When nobody leads, nothing can be answered. */
+  #refuse(): void {
     void navigator.locks.request(LEAD, { ifAvailable: true }, lock => {
       if (!lock) return;
       for (const { reject } of this.#unanswered.values()) reject({ code: 'store_failed' });
