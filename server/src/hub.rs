@@ -40,13 +40,15 @@ impl Hub {
         living.accounts.entry(outlet.caller.account()).or_default().push(Arc::clone(outlet));
     }
 
-    /// This socket is the device's only one: others are told that they are replaced.
+    /// This socket's Hello was taken: it is the device's only one, and those taken before it are told that they are
+    /// replaced. Called in the order of the commits, so that of two at the same moment the later one stays.
     pub fn take_over(&self, outlet: &Arc<Outlet>) {
         for other in lock(&self.0).devices.get(&outlet.caller.device()).into_iter().flatten() {
-            if !Arc::ptr_eq(other, outlet) {
+            if !Arc::ptr_eq(other, outlet) && lock(&other.queue).taken {
                 other.close(Code::Replaced);
             }
         }
+        lock(&outlet.queue).taken = true;
     }
 
     /// This socket hears nothing any more.
@@ -157,6 +159,8 @@ struct Queue {
     /// Last row number this socket was sent, a conversation.
     sent: HashMap<ConversationId, u64>,
     under_way: usize,
+    /// Its Hello was taken.
+    taken: bool,
     inbox: bool,
     resync: bool,
     close: Option<Code>,

@@ -12,6 +12,7 @@ use shared::{
     frame::{ClientFrame, ClientHello, ServerFrame, VERSION},
     limits,
 };
+use tokio::sync::oneshot;
 use tokio::time::{Duration, Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 
@@ -41,7 +42,6 @@ pub(super) async fn run(app: Arc<App>, session: Session, caller: Caller, socket:
     app.hub.join(&outlet);
     let code = match greet(&app, &session, &outlet, hello).await {
         Ok(()) => {
-            app.hub.take_over(&outlet);
             let live = Live { app: &app, session, outlet: &outlet, wire: &mut wire, inbox };
             live.serve().await
         }
@@ -78,10 +78,23 @@ async fn greet(app: &App, session: &Session, outlet: &Arc<Outlet>, hello: Client
         session::recheck(sql, context, &asked)?;
         conversation::hello(sql, context, &caller, &hello)
     };
-    let answer = app.store.write(operation).await.map_err(|refusal| {
+    let (tell, told) = oneshot::channel();
+    let (hub, taken) = (Arc::clone(&app.hub), Arc::clone(outlet));
+    let settle = move |outcome: server_core::Outcome<_>| {
+        let answer = outcome.map(|done| {
+            hub.take_over(&taken);
+            hub.publish(done.announce);
+            done.answer
+        });
+        // A socket that is gone meanwhile leaves the hub by itself.
+        let _ = tell.send(answer);
+    };
+    let refused = |refusal: server_core::Refusal| {
         crate::http::refusal::log(&refusal);
         if refusal.code == Code::LoginRequired { Code::SessionEnded } else { refusal.code }
-    })?;
+    };
+    app.store.submit(operation, settle).map_err(refused)?;
+    let answer = told.await.map_err(|_| Code::Unavailable)?.map_err(refused)?;
     let wanted = app.store.read(move |sql, _| conversation::wanted(sql, &caller)).await;
     outlet.greet(&ServerFrame::Hello(answer));
     for wanted in wanted.map(|seen| seen.answer).unwrap_or_default().into_iter().take(WANTED) {
