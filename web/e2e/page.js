@@ -50,12 +50,19 @@ export async function go(page, url, path) {
   await page.goto(url + path, { waitUntil: 'domcontentloaded' });
 }
 
+/** Sets the box, whatever stands in it. */
+async function staySignedIn(page, wanted) {
+  const box = await find(page, 'checkbox', 'Stay signed in');
+  if ((await box.evaluate(node => node.checked)) !== wanted) await box.click();
+  await until('the box to be set', () => box.evaluate((node, stay) => node.checked === stay, wanted));
+}
+
 /** Registers and puts the kit away; returns its code. */
 export async function register(page, url, name, password, { stay = false } = {}) {
   await go(page, url, '/register');
   await fill(page, 'Username', name);
   await fill(page, 'Password', password);
-  if (stay) await click(page, 'checkbox', 'Stay signed in');
+  await staySignedIn(page, stay);
   await click(page, 'button', 'Create account');
   await find(page, 'dialog', 'Recovery kit', { within: 30_000 });
   const kit = await until('the code of the kit', () => page.evaluate(() => {
@@ -71,7 +78,7 @@ export async function login(page, url, name, password, { stay = false } = {}) {
   await go(page, url, '/login');
   await fill(page, 'Username', name);
   await fill(page, 'Password', password);
-  if (stay) await click(page, 'checkbox', 'Stay signed in');
+  await staySignedIn(page, stay);
   await click(page, 'button', 'Log in');
 }
 
