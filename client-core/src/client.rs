@@ -131,44 +131,6 @@ impl<K: Stretch> Client<K> {
         self.session.as_ref()?.convs.get(&conversation).map(|conv| conv.since)
     }
 
-    /// DBG
-    #[must_use]
-    pub fn dbg(&self) -> String {
-        let Some(s) = &self.session else { return String::new() };
-        let mut t = format!(
-            "link {:?} requests {} stalled {} in_flight {:?} checked {:?} ",
-            s.link,
-            s.requests.len(),
-            s.stalled.len(),
-            s.in_flight,
-            s.checked
-        );
-        for c in s.convs.values() {
-            let l = s.live.get(&c.id);
-            let w: Vec<_> = s
-                .outbox
-                .range((c.id, 0)..=(c.id, u64::MAX))
-                .map(|(_, i)| (i.n, i.number, i.sealed.len(), i.failed.clone()))
-                .collect();
-            t += &format!(
-                "\n   conv {} with {} {:?} cursor {} head {:?} hold {:?} fetching {:?} n {} pending {:?} since_path {} contact {:?} out {:?}",
-                c.id,
-                c.with,
-                c.standing,
-                c.cursor,
-                l.map(|l| l.head),
-                l.map(|l| l.hold),
-                l.map(|l| l.fetching),
-                c.n,
-                c.pending.as_ref().map(|p| (p.epoch, p.number)),
-                c.since_path,
-                s.contacts.get(&c.with).map(|c| c.trust()),
-                w
-            );
-        }
-        t
-    }
-
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
         if let Some(session) = self.session.as_mut() {
             let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids };

@@ -200,7 +200,8 @@ impl Session {
         let id = ctx.id();
         self.transmit(&ClientFrame::Ping(id));
         self.link.ping = Some(ctx.now.plus(PING_EVERY));
-        self.link.deadline = self.link.deadline.or(Some(ctx.now.plus(ANSWER_WITHIN)));
+        let latest = ctx.now.plus(ANSWER_WITHIN);
+        self.link.deadline = self.link.deadline.or(Some(latest));
     }
 
     pub(crate) fn transmit(&mut self, frame: &ClientFrame) {

@@ -236,6 +236,11 @@ impl Server {
                         let body = from_json(body)?;
                         cbor(self.run(now, |sql, c| key_package::claim(sql, c, &caller, id, &body))?)
                     }
+                    (Method::Get, ["api", "inbox"]) => {
+                        let after = number("after");
+                        let items = self.run(now, |sql, _| inbox::read(sql, &caller, after, 256, 1 << 22))?;
+                        cbor(items.map(|items| http::Inbox { items }))
+                    }
                     (Method::Get, ["api", "conversations"]) => cbor(self.run(now, |sql, _| conversation::list(sql, &caller))?),
                     (Method::Post, ["api", "conversations"]) => {
                         let body = from_cbor(body)?;

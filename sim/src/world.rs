@@ -167,7 +167,7 @@ impl World {
                 return format!("device {at} is {:?} {:?}", state.phase, state.session);
             }
             if state.connection != view::ConnectionState::Online || state.waiting > 0 {
-                return format!("device {at} is {:?}, {} waiting {}", state.connection, state.waiting, client.dbg());
+                return format!("device {at} is {:?}, {} waiting", state.connection, state.waiting);
             }
             if let Some(starting) = client.conversations().iter().find(|c| c.state == view::ConversationStatus::Starting) {
                 return format!("device {at} is not in {} yet", starting.id);
@@ -188,18 +188,6 @@ impl World {
         let Some(happening) = self.happenings.remove(&id) else { return true };
         self.now = Millis(self.now.0.max(time));
         self.steps += 1;
-        if self.steps % 20_000 == 0 {
-            eprintln!(
-                "DBG steps {} now {} texts {} kept {} queue {} calm {} unsettled {}",
-                self.steps,
-                self.seconds(),
-                self.texts,
-                self.kept.len(),
-                self.happenings.len(),
-                self.dice.calm,
-                self.unsettled()
-            );
-        }
         match happening {
             Happening::Start { device } => self.start(device),
             Happening::Act { device } => self.act(device),
@@ -214,8 +202,8 @@ impl World {
             Happening::Request { device, run, request } => self.request(device, run, &request),
             Happening::Answer { device, run, id, outcome } => self.input(device, run, Input::Http { id, outcome }),
             Happening::Connect { device, run, ticket } => self.connect(device, run, &ticket),
-            Happening::ToServer { socket, bytes } => self.to_server(socket, &bytes),
-            Happening::ToClient { device, run, socket, frame } => self.to_client(device, run, socket, frame),
+            Happening::ToServer { socket, bytes } => self.reach_server(socket, &bytes),
+            Happening::ToClient { device, run, socket, frame } => self.reach_client(device, run, socket, frame),
         }
         true
     }
@@ -282,7 +270,7 @@ impl World {
             self.dice.counts.saw(Fault::TabHandover);
             return self.crash(at);
         }
-        if roll < 6 {
+        if roll < 8 {
             return self.copy_or_roll_back(at);
         }
         let conversations = self.views(at);
@@ -583,25 +571,12 @@ impl World {
         }
     }
 
-    fn to_server(&mut self, socket: u64, bytes: &[u8]) {
-        if std::env::var("SIM_TRACE").is_ok() && self.dice.calm && self.steps < 60_000 {
-            eprintln!(
-                "{} up {:?} {:?}",
-                self.now.0 - self.start.0,
-                self.sockets.get(&socket),
-                shared::frame::ClientFrame::decode(bytes)
-            );
-        }
+    fn reach_server(&mut self, socket: u64, bytes: &[u8]) {
         if !self.sockets.contains_key(&socket) {
             return;
         }
         let now = self.now;
         let said = self.server.frame(now, socket, bytes);
-        if std::env::var("SIM_TRACE").is_ok() && self.dice.calm && self.steps < 60_000 {
-            for x in &said {
-                eprintln!("{}   down {:?} {:?}", self.now.0 - self.start.0, self.sockets.get(&x.socket), x.frame);
-            }
-        }
         for frame in said.iter().filter_map(|said| said.frame.as_ref()) {
             if matches!(frame, ServerFrame::Refused(refused) if refused.code == "stale_epoch") {
                 self.dice.counts.saw(Fault::SealedAgain);
@@ -630,7 +605,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, at: usize, run: u64, socket: u64, frame: Option<ServerFrame>) {
+    fn reach_client(&mut self, at: usize, run: u64, socket: u64, frame: Option<ServerFrame>) {
         let Some(device) = self.devices.get_mut(at).filter(|device| device.run == run && device.socket == Some(socket)) else {
             return;
         };

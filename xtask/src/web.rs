@@ -17,7 +17,8 @@ const DIST: &str = "web/dist";
 const NOT_PAGE: [&str; 5] = ["node_modules", "dist", "e2e", "look", "pkg"];
 
 /// Parts of SQLite nobody here uses, and ciphers other than ChaCha20: about 220 KB of code.
-const SQLITE_WITHOUT: [&str; 11] = [
+const SQLITE_WITHOUT: [&str; 12] = [
+    "FTS5",
     "RTREE",
     "SESSION",
     "PREUPDATE_HOOK",

@@ -4,12 +4,12 @@ use sha2::{Digest as _, Sha256};
 use shared::{
     Bytes, Millis,
     frame::{ClientFrame, InboxBody, InboxItem, WelcomeItem},
-    http::Done,
+    http::{self as body, Done},
 };
 
 use crate::{
     conversation::start::new_conv,
-    http::Draft,
+    http::{self, Draft},
     output::Method,
     rows::Standing,
     session::{Ctx, Session, Waits},
@@ -20,8 +20,20 @@ use crate::{
 const WELCOMES: usize = 10_000;
 
 impl Session {
-    /// Items in order; each is done once, then acknowledged.
+    /// The inbox by HTTP: its next item is too big for a frame.
+    pub(crate) fn inbox_read(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
+        if let Ok(inbox) = http::cbor::<body::Inbox>(answer)
+            && !inbox.items.is_empty()
+        {
+            self.inbox(ctx, inbox.items);
+        }
+    }
+
+    /// Items in order; each is done once, then acknowledged. None at all means that the next one is too big for a frame.
     pub(crate) fn inbox(&mut self, ctx: &mut Ctx<'_>, items: Vec<InboxItem>) {
+        if items.is_empty() {
+            return self.ask(ctx, Waits::Inbox, Draft::get(format!("/api/inbox?after={}", self.me.inbox)));
+        }
         let mut last = self.me.inbox;
         for item in items {
             if item.number <= last {
