@@ -19,6 +19,12 @@ fn labelled(label: Label, message: &[u8]) -> Vec<u8> {
     [label.as_str().as_bytes(), &[0], message].concat()
 }
 
+/// The key of a 32-byte seed (RFC 8032 §5.1.5).
+#[must_use]
+pub fn signing_key(seed: &[u8; 32]) -> SigningKey {
+    SigningKey::from_bytes(seed)
+}
+
 /// Signs `message` for the purpose named by `label`.
 #[must_use]
 pub fn sign(key: &SigningKey, label: Label, message: &[u8]) -> Signature {
