@@ -12,56 +12,85 @@ pub(crate) enum Asked {
     Messages { conversation: ConversationId, before: Option<u64>, limit: u32 },
 }
 
+/// A command as it comes. One flat struct of optional fields: an enum with a shape for each command makes a hundred
+/// kilobytes of code.
 #[derive(Deserialize)]
-#[serde(tag = "command", content = "args", rename_all = "kebab-case", deny_unknown_fields)]
-enum Wire {
-    Register { username: String, password: String, stay: bool },
-    Login { username: String, password: String, stay: bool },
-    Unlock { password: String },
-    Recover { username: String, kit: String, password: String, stay: bool },
-    Lock {},
-    Logout { wipe: bool },
-    KitSaved {},
-    StartChat { username: String },
-    Send { conversation: ConversationId, message: MessageId, text: String },
-    DiscardMessage { conversation: ConversationId, message: MessageId },
-    RetryMessage { conversation: ConversationId, message: MessageId },
-    Draft { conversation: ConversationId, text: String },
-    Read { conversation: ConversationId, order: u64 },
-    Conversations {},
-    Messages { conversation: ConversationId, before: Option<u64>, limit: u32 },
-    SafetyNumber { conversation: ConversationId },
-    Verify { conversation: ConversationId, verified: bool },
-    AcceptChange { conversation: ConversationId },
-    Devices {},
-    Theme { theme: Theme },
+#[serde(deny_unknown_fields)]
+struct Wire {
+    command: String,
+    args: Args,
 }
 
-/// Reads a command.
+#[derive(Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Args {
+    username: Option<String>,
+    password: Option<String>,
+    kit: Option<String>,
+    stay: Option<bool>,
+    wipe: Option<bool>,
+    conversation: Option<ConversationId>,
+    message: Option<MessageId>,
+    text: Option<String>,
+    order: Option<u64>,
+    before: Option<u64>,
+    limit: Option<u32>,
+    verified: Option<bool>,
+    theme: Option<Theme>,
+}
+
+/// A field that must be there.
+fn need<T>(field: &mut Option<T>) -> Result<T, Failure> {
+    field.take().ok_or_else(|| Code::Malformed.into())
+}
+
+/// Reads a command: its fields all there, and no others.
 pub(crate) fn parse(text: &str) -> Result<Asked, Failure> {
-    let wire: Wire = serde_json::from_str(text).map_err(|_| Failure::from(Code::Malformed))?;
-    Ok(Asked::Core(match wire {
-        Wire::Register { username, password, stay } => Command::Register { username, password, stay },
-        Wire::Login { username, password, stay } => Command::Login { username, password, stay },
-        Wire::Unlock { password } => Command::Unlock { password },
-        Wire::Recover { username, kit, password, stay } => Command::Recover { username, kit, password, stay },
-        Wire::Lock {} => Command::Lock,
-        Wire::Logout { wipe } => Command::Logout { wipe },
-        Wire::KitSaved {} => Command::KitSaved,
-        Wire::StartChat { username } => Command::StartChat { username },
-        Wire::Send { conversation, message, text } => Command::Send { conversation, message, text },
-        Wire::DiscardMessage { conversation, message } => Command::DiscardMessage { conversation, message },
-        Wire::RetryMessage { conversation, message } => Command::RetryMessage { conversation, message },
-        Wire::Draft { conversation, text } => Command::Draft { conversation, text },
-        Wire::Read { conversation, order } => Command::Read { conversation, order },
-        Wire::Conversations {} => Command::Conversations,
-        Wire::Messages { conversation, before, limit } => return Ok(Asked::Messages { conversation, before, limit }),
-        Wire::SafetyNumber { conversation } => Command::SafetyNumber { conversation },
-        Wire::Verify { conversation, verified } => Command::Verify { conversation, verified },
-        Wire::AcceptChange { conversation } => Command::AcceptChange { conversation },
-        Wire::Devices {} => Command::Devices,
-        Wire::Theme { theme } => Command::Theme { theme },
-    }))
+    let Wire { command, args: mut a } = serde_json::from_str(text).map_err(|_| Failure::from(Code::Malformed))?;
+    let asked = match command.as_str() {
+        "register" => {
+            Command::Register { username: need(&mut a.username)?, password: need(&mut a.password)?, stay: need(&mut a.stay)? }
+        }
+        "login" => {
+            Command::Login { username: need(&mut a.username)?, password: need(&mut a.password)?, stay: need(&mut a.stay)? }
+        }
+        "unlock" => Command::Unlock { password: need(&mut a.password)? },
+        "recover" => Command::Recover {
+            username: need(&mut a.username)?,
+            kit: need(&mut a.kit)?,
+            password: need(&mut a.password)?,
+            stay: need(&mut a.stay)?,
+        },
+        "lock" => Command::Lock,
+        "logout" => Command::Logout { wipe: need(&mut a.wipe)? },
+        "kit-saved" => Command::KitSaved,
+        "start-chat" => Command::StartChat { username: need(&mut a.username)? },
+        "send" => {
+            Command::Send { conversation: need(&mut a.conversation)?, message: need(&mut a.message)?, text: need(&mut a.text)? }
+        }
+        "discard-message" => {
+            Command::DiscardMessage { conversation: need(&mut a.conversation)?, message: need(&mut a.message)? }
+        }
+        "retry-message" => Command::RetryMessage { conversation: need(&mut a.conversation)?, message: need(&mut a.message)? },
+        "draft" => Command::Draft { conversation: need(&mut a.conversation)?, text: need(&mut a.text)? },
+        "read" => Command::Read { conversation: need(&mut a.conversation)?, order: need(&mut a.order)? },
+        "conversations" => Command::Conversations,
+        "messages" => {
+            let asked = Asked::Messages {
+                conversation: need(&mut a.conversation)?,
+                before: a.before.take(),
+                limit: need(&mut a.limit)?,
+            };
+            return if a == Args::default() { Ok(asked) } else { Err(Code::Malformed.into()) };
+        }
+        "safety-number" => Command::SafetyNumber { conversation: need(&mut a.conversation)? },
+        "verify" => Command::Verify { conversation: need(&mut a.conversation)?, verified: need(&mut a.verified)? },
+        "accept-change" => Command::AcceptChange { conversation: need(&mut a.conversation)? },
+        "devices" => Command::Devices,
+        "theme" => Command::Theme { theme: need(&mut a.theme)? },
+        _ => return Err(Code::Malformed.into()),
+    };
+    if a == Args::default() { Ok(Asked::Core(asked)) } else { Err(Code::Malformed.into()) }
 }
 
 /// What a command resolves to.
