@@ -39,8 +39,12 @@ struct Options {
     /// Folder of database, keys and certificates [default: $STATE_DIRECTORY, else $XDG_DATA_HOME/sotto, else ~/.local/share/sotto]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
-    /// Address to listen on; may stand several times [default: [::]:5001, IPv4 too]
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Address to listen on; may stand several times.
+    #[arg(
+        help = "Address to listen on; may stand several times [default: [::]:5001, IPv4 too]",
+        long,
+        value_name = "ADDR:PORT"
+    )]
     listen: Vec<String>,
     /// Your own certificate chain, PEM; switches HSTS on [default: a local authority's, made in certs/]
     #[arg(long, value_name = "FILE")]
@@ -48,8 +52,12 @@ struct Options {
     /// Its private key, PEM
     #[arg(long, value_name = "FILE")]
     key: Option<String>,
-    /// The address people type, as https://chat.example.org [default: none; the names of the certificate]
-    #[arg(long, value_name = "URL")]
+    /// The address people type.
+    #[arg(
+        help = "The address people type, as https://chat.example.org [default: none; the names of the certificate]",
+        long,
+        value_name = "URL"
+    )]
     public_url: Option<String>,
     /// May anybody make an account: open or closed [default: open]
     #[arg(long, value_name = "open|closed")]
