@@ -116,7 +116,9 @@ export async function openChat(page, name) {
 /** Writes into the box and presses Enter; resolves when the page has taken the text over. */
 export async function send(page, text) {
   const box = await field(page, 'Message');
-  await box.evaluate(node => node.focus());
+  await box.evaluate(node => { node.focus(); node.select(); });
+  // What an ended tab left there as a draft is not part of this message.
+  if (await box.evaluate(node => node.value !== '')) await page.keyboard.press('Backspace');
   await write(page, text);
   await page.keyboard.press('Enter');
   await until('the box to be empty again', () => box.evaluate(node => (node.value ?? node.textContent) === ''));

@@ -66,9 +66,12 @@ export class Desk {
     return thread;
   }
 
+  #utterance = 0;
+
   say(text: string): void {
     this.spoken = '';
-    queueMicrotask(() => { this.spoken = text; });
+    const mine = ++this.#utterance;
+    queueMicrotask(() => { if (mine === this.#utterance) this.spoken = text; });
   }
 
   /** Messages come in bursts when one catches up: those that wait already are shown in one go. */
@@ -175,6 +178,12 @@ export class Desk {
     this.#all = new Map();
     this.#threads.clear();
     this.loaded = false;
+    // What was just read aloud is a message too: a closed page must not hold it.
+    clearTimeout(this.#speaking);
+    this.#speaking = undefined;
+    this.#unspoken = [];
+    this.#utterance++;
+    this.spoken = '';
   }
 
   #announce(message: Message): void {
