@@ -2,7 +2,10 @@
 //! often each fault happened; one that never did is an error.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use sim::{
     checks,
@@ -33,6 +36,37 @@ fn asked() -> Result<Asked, String> {
     Ok(asked)
 }
 
+/// What one thread has done.
+#[derive(Default)]
+struct Tally {
+    counts: Counts,
+    failed: u64,
+    texts: usize,
+    done: u64,
+}
+
+fn work(next: &AtomicU64, end: u64, shape: Shape, long: bool) -> Tally {
+    let mut tally = Tally::default();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return tally;
+        }
+        let mut world = World::new(seed, shape);
+        world.run();
+        let found = checks::judge(&mut world);
+        tally.counts.add(&world.dice.counts);
+        tally.texts += world.kept.len();
+        tally.done += 1;
+        if !found.is_empty() {
+            tally.failed += 1;
+            let again = format!("  again: cargo xtask sim --from {seed} --seeds 1{}", if long { " --long" } else { "" });
+            let lines: Vec<String> = found.iter().take(6).map(|line| format!("  {line}")).collect();
+            println!("seed {seed}: {} steps, {} s\n{}\n{again}", world.steps(), world.seconds(), lines.join("\n"));
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let asked = match asked() {
         Ok(asked) => asked,
@@ -42,20 +76,23 @@ fn main() -> ExitCode {
         }
     };
     let shape = if asked.long { Shape { people: 6, texts: 20_000 } } else { Shape { people: 3, texts: 60 } };
-    let (mut counts, mut failed, mut texts) = (Counts::default(), 0u64, 0usize);
-    for seed in asked.from..asked.from.saturating_add(asked.seeds) {
-        let mut world = World::new(seed, shape);
-        world.run();
-        let found = checks::judge(&mut world);
-        counts.add(&world.dice.counts);
-        texts += world.kept.len();
-        if !found.is_empty() {
-            failed += 1;
-            println!("seed {seed}: {} steps, {} s", world.steps(), world.seconds());
-            found.iter().take(6).for_each(|line| println!("  {line}"));
-            println!("  again: cargo xtask sim --from {seed} --seeds 1{}", if asked.long { " --long" } else { "" });
-        }
+    let next = AtomicU64::new(asked.from);
+    let end = asked.from.saturating_add(asked.seeds);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // A world lives in one thread; worlds know nothing of each other.
+    let runs: Vec<Tally> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| work(&next, end, shape, asked.long))).collect();
+        workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+    });
+    let (mut counts, mut failed, mut texts, mut done) = (Counts::default(), 0u64, 0usize, 0u64);
+    for run in &runs {
+        counts.add(&run.counts);
+        failed += run.failed;
+        texts += run.texts;
+        done += run.done;
     }
+    // A thread that panicked counts nothing: its seeds are missing here.
+    failed += asked.seeds - done;
     println!("faults:");
     let mut absent = vec![];
     for fault in Fault::ALL {
