@@ -77,7 +77,11 @@ export async function openPage(context, complaints) {
     const said = message.text();
     if (message.type() === 'error' && !NETWORK.test(said)) complaints.push(`console: ${said}`);
   });
-  page.on('pageerror', error => complaints.push(`page: ${error.stack ?? error}`));
+  // Firefox tells a socket that broke as an error of the page; only these two sentences of its own are let through.
+  page.on('pageerror', error => {
+    const said = String(error.stack ?? error);
+    if (!/^Error: (The connection to wss:\S+ was interrupted|Firefox can.t establish a connection to the server at wss:)/.test(said)) complaints.push(`page: ${said}`);
+  });
   page.setDefaultTimeout(15_000);
   return page;
 }

@@ -124,6 +124,21 @@ export async function send(page, text) {
   await until('the box to be empty again', () => box.evaluate(node => (node.value ?? node.textContent) === ''));
 }
 
+/**
+ * Sends from a tab that is not in front: keys typed into several tabs of one browser at once get lost on the way there, which is
+ * the tools' affair and not the page's. The page sees the same events.
+ */
+export async function sendUnseen(page, text) {
+  const box = await field(page, 'Message');
+  await box.evaluate((node, value) => {
+    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(node, value);
+    node.dispatchEvent(new InputEvent('input', { bubbles: true }));
+  }, text);
+  await until('the button to be ready', () => box.evaluate(node => !node.form.querySelector('button[type=submit]').disabled));
+  await box.evaluate(node => node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })));
+  await until('the box to be empty again', () => box.evaluate(node => node.value === ''));
+}
+
 /** Every message on the screen: who, what, when, in which state. */
 export const messages = page => page.evaluate(() => {
   const states = ['Sending', 'Stored', 'Delivered', 'Read', 'Failed'];
