@@ -2,8 +2,8 @@
 //!
 //! [`Client::handle`] takes what happened, [`Client::poll`] gives what to do, in an order that is the contract:
 //! [`Output::Persist`] comes before any [`Output::Transmit`] or [`Output::Http`] that depends on it, so a crash between the
-//! two never uses a ratchet generation twice (protocol §3). [`Output::Show`] may come before the `Persist` it belongs to;
-//! what is *acknowledged* to the server never does.
+//! two never uses a ratchet generation twice (protocol §3). What was received may be shown before the `Persist` it belongs to;
+//! what a person wrote, and what is *acknowledged* to the server, never is.
 //!
 //! Architecture invariant: no async, no sockets, no clock, no randomness of its own, no browser, no SQL. Time is an argument;
 //! the seed of its generator is an argument.

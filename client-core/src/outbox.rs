@@ -9,7 +9,7 @@ use shared::{
 };
 
 use crate::{
-    Failure,
+    Failure, Output,
     connection::{PATH_AGE, PATH_MESSAGES},
     content::{self, Content, KIND_TEXT},
     failure::code,
@@ -155,7 +155,13 @@ impl Session {
                 message: message.id,
             });
         }
-        self.shows.push(view::Event::Message { message: message.clone() });
+        let event = view::Event::Message { message: message.clone() };
+        if message.own && message.state == MessageState::Sending {
+            // What a person wrote is on the screen when it is durable: a tab that dies between the two must not have shown it.
+            self.effects.push(Output::Show(event));
+        } else {
+            self.shows.push(event);
+        }
         self.batch.messages.push(row);
     }
 
