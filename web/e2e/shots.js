@@ -26,7 +26,7 @@ try {
     }
     await page.setViewport(old ?? { width: 1280, height: 800 });
     await page.emulateMediaFeatures([]);
-  });
+  }, { plain: true });
 } finally {
   await world.close();
   await suite.close();

@@ -49,9 +49,9 @@ export class World {
   }
 
   /** Somebody who has registered and looks at the page. */
-  async person(name, { line = 0, stay = false } = {}) {
+  async person(name, { line = 0, stay = false, exactly = null } = {}) {
     const own = await this.newBrowser(line);
-    const person = { ...own, name: username(name), password: password(), page: await own.tab() };
+    const person = { ...own, name: exactly ?? username(name), password: password(), page: await own.tab() };
     person.kit = await on.register(person.page, own.url, person.name, person.password, { stay });
     this.people.push(person);
     return person;
