@@ -58,6 +58,8 @@ pub struct Slot {
     pub handle: String,
     /// Which device it is.
     pub device: DeviceId,
+    /// The person wants to stay signed in here: also after a lock, once the password has opened it again.
+    pub stay: bool,
 }
 
 /// The page key of a local store. Has no Debug, is erased when dropped.

@@ -208,7 +208,7 @@ impl Session {
     }
 
     pub(crate) fn slot(&self) -> Slot {
-        Slot { account: self.me.account, handle: self.me.handle.clone(), device: self.me.device }
+        Slot { account: self.me.account, handle: self.me.handle.clone(), device: self.me.device, stay: self.me.stay }
     }
 
     /// Does the server know this device, as far as this store can tell?

@@ -187,7 +187,7 @@ impl Runner {
 
 /// The record a shell keeps in the clear.
 pub(crate) fn slot_text(slot: &Slot) -> String {
-    serde_json::json!({ "account": slot.account, "handle": slot.handle, "device": slot.device }).to_string()
+    serde_json::json!({ "account": slot.account, "handle": slot.handle, "device": slot.device, "stay": slot.stay }).to_string()
 }
 
 fn parse_slot(text: &str) -> Option<Slot> {
@@ -196,7 +196,9 @@ fn parse_slot(text: &str) -> Option<Slot> {
         account: shared::AccountId,
         handle: String,
         device: shared::DeviceId,
+        #[serde(default)]
+        stay: bool,
     }
     let record: Record = serde_json::from_str(text).ok()?;
-    Some(Slot { account: record.account, handle: record.handle, device: record.device })
+    Some(Slot { account: record.account, handle: record.handle, device: record.device, stay: record.stay })
 }

@@ -1,4 +1,5 @@
-//! Socket frames: one CBOR array `[kind, {fields}]` a WebSocket binary message (CDDL in docs/PROTOCOL.md).
+//! Socket frames: one CBOR array `[kind, [content]]` a WebSocket binary message, the content a map with integer keys, a
+//! number, a text or a list of maps (CDDL in docs/PROTOCOL.md).
 //!
 //! Kinds 6 and 7 of both directions keep the places of registers (receipts) and ephemerals (typing, presence).
 

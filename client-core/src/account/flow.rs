@@ -113,10 +113,7 @@ impl<K: Stretch> Client<K> {
             Command::Register { username, password, stay } => self.register(id, &username, password, stay),
             Command::Login { username, password, stay } => self.log_in(id, &username, password, stay),
             Command::Unlock { password } => match self.slot.clone() {
-                Some(slot) => {
-                    let stay = self.session.as_ref().is_some_and(|session| session.me.stay);
-                    self.log_in(id, &slot.handle, password, stay)
-                }
+                Some(slot) => self.log_in(id, &slot.handle, password, slot.stay),
                 None => Err(Failure::new(code::NOT_NOW)),
             },
             Command::Recover { username, kit, password, stay } => self.recover(id, &username, &kit, password, stay),
@@ -402,7 +399,7 @@ impl<K: Stretch> Client<K> {
         if let Some((slot, secret)) = here.and_then(|slot| opened.vault.store(slot.device).map(|secret| (slot.clone(), secret)))
         {
             let key = derive::store_key(secret.as_slice(), account);
-            self.out.push_back(Output::OpenStore { slot, key, stay, fresh: None });
+            self.out.push_back(Output::OpenStore { slot: Slot { stay, ..slot }, key, stay, fresh: None });
             self.rest(Step::UnlockStoring);
             return Ok(());
         }
@@ -422,7 +419,7 @@ impl<K: Stretch> Client<K> {
     }
 
     fn make_store(&mut self, device: &NewDevice, stay: bool) {
-        let slot = Slot { account: device.me.account, handle: device.me.handle.clone(), device: device.me.device };
+        let slot = Slot { account: device.me.account, handle: device.me.handle.clone(), device: device.me.device, stay };
         self.out.push_back(Output::OpenStore {
             slot,
             key: device.store_key.clone(),

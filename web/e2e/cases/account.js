@@ -88,7 +88,7 @@ export default [
   {
     name: 'what is locked shows nothing until the password opens it',
     async run(t) {
-      const [ann, ben] = await t.pair();
+      const [ann, ben] = await t.pair([{ stay: true }, {}]);
       const [before, during] = [text('before'), text('during')];
       await on.send(ben.page, before);
       await on.shown(ann.page, before);
@@ -105,6 +105,9 @@ export default [
       await on.inside(ann.page);
       await on.openChat(ann.page, ben.name);
       await on.shown(ann.page, before);
+      await on.shown(ann.page, during);
+      // Who stays signed in does so again once the password has opened the lock.
+      await ann.page.reload({ waitUntil: 'domcontentloaded' });
       await on.shown(ann.page, during);
     },
   },
