@@ -1,5 +1,7 @@
 //! What openmls leaves to the application, tried with real groups: each commit here is valid MLS and must be refused by the rules.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests: what fails here fails the test")]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use ed25519_dalek::SigningKey;

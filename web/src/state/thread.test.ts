@@ -86,6 +86,6 @@ test('a hundred thousand messages, and one more, at once', () => {
   thread.put(Array.from({ length: 100_000 }, (_, i) => message(i + 1)));
   const start = performance.now();
   thread.put([message(100_001)]);
-  expect(performance.now() - start).toBeLessThan(200);
+  expect(performance.now() - start).toBeLessThan(2_000); // a quadratic way would take minutes
   expect(thread.items.length).toBe(100_001);
 });
