@@ -131,6 +131,12 @@ impl<K: Stretch> Client<K> {
         self.session.as_ref()?.convs.get(&conversation).map(|conv| conv.since)
     }
 
+    /// Where everything stands, for the reports of the simulator: counts and states, no contents.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        self.session.as_ref().map(Session::describe).unwrap_or_default()
+    }
+
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
         if let Some(session) = self.session.as_mut() {
             let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids };

@@ -178,6 +178,8 @@ impl Session {
         let certificate = Certificate::parse(me.certificate.as_slice()).map_err(|_| Damaged)?;
         let groups =
             Groups::new(Store::from_rows(mls), key, &me.identity.array().ok_or(Damaged)?, &certificate).map_err(|_| Damaged)?;
+        // A superseded run stays so until the password makes a new device of it.
+        let ended = me.superseded;
         let sequence = outbox.values().map(|item| item.sequence).max().unwrap_or(0);
         Ok(Self {
             me,
@@ -203,7 +205,7 @@ impl Session {
             stalled: vec![],
             checked: BTreeSet::new(),
             listed: false,
-            ended: false,
+            ended,
         })
     }
 
@@ -341,6 +343,35 @@ impl Session {
     pub(crate) fn cursors(&self) -> Vec<(ConversationId, u64, u64)> {
         let joined = self.convs.values().filter(|conv| matches!(conv.standing, Standing::Joined | Standing::Stuck));
         joined.map(|conv| (conv.id, conv.cursor, self.live.get(&conv.id).map_or(0, |live| live.head))).collect()
+    }
+
+    /// See [`crate::Client::describe`].
+    pub(crate) fn describe(&self) -> String {
+        let mut text = format!(
+            "{:?}, ended {}, superseded {}, {} requests, {} stalled, {} wanted",
+            self.link,
+            self.ended,
+            self.me.superseded,
+            self.requests.len(),
+            self.stalled.len(),
+            self.wanted.len()
+        );
+        for conv in self.convs.values() {
+            let waiting =
+                self.outbox.range((conv.id, 0)..=(conv.id, u64::MAX)).filter(|(_, item)| item.number.is_none()).count();
+            let pending = conv.pending.as_ref().map(|pending| (pending.epoch, pending.number));
+            let live = self.live.get(&conv.id).map(|live| (live.head, live.fetching, live.hold));
+            let trust = self.contacts.get(&conv.with).map(Contact::trust);
+            let checked = self.checked.contains(&conv.with);
+            text += &format!(
+                "\n    {}: {:?}, at {} of {live:?}, pending {pending:?}, {waiting} waiting, {trust:?} checked {checked}, rejoining {}",
+                conv.id,
+                conv.standing,
+                conv.cursor,
+                self.rejoining.contains_key(&conv.id)
+            );
+        }
+        text
     }
 
     pub(crate) fn state(&self) -> view::AppState {

@@ -61,7 +61,7 @@ fn work(next: &AtomicU64, end: u64, shape: Shape, long: bool) -> Tally {
         if !found.is_empty() {
             tally.failed += 1;
             let again = format!("  again: cargo xtask sim --from {seed} --seeds 1{}", if long { " --long" } else { "" });
-            let lines: Vec<String> = found.iter().take(6).map(|line| format!("  {line}")).collect();
+            let lines: Vec<String> = found.iter().take(12).map(|line| format!("  {line}")).collect();
             println!("seed {seed}: {} steps, {} s\n{}\n{again}", world.steps(), world.seconds(), lines.join("\n"));
         }
     }

@@ -150,6 +150,10 @@ impl World {
         while !self.settled() {
             if self.now.0 > calm + PATIENCE || !self.step() {
                 self.found.push(format!("not settled after {} s of calm: {}", (self.now.0 - calm) / 1_000, self.unsettled()));
+                let all = self.devices.iter().enumerate();
+                let described =
+                    all.filter_map(|(at, device)| Some(format!("device {at}: {}", device.client.as_ref()?.describe())));
+                self.found.extend(described.collect::<Vec<_>>());
                 break;
             }
         }

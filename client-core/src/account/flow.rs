@@ -106,7 +106,10 @@ fn cannot_unwrap(_: CannotUnwrap) -> Failure {
 
 impl<K: Stretch> Client<K> {
     pub(crate) fn flow_command(&mut self, now: Millis, id: u64, command: Command) {
-        if self.flow.is_some() {
+        // A device whose registration was cut off is still asking whether the server knows it. Its answer would put that device's
+        // cookie in the place of the one this way in is about to get.
+        let settling = !self.entered && self.session.is_some();
+        if self.flow.is_some() || settling {
             return self.answer(id, Err(Failure::new(code::BUSY)));
         }
         let begun = match command {

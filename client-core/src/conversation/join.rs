@@ -39,6 +39,11 @@ impl Session {
             if item.number <= last {
                 continue;
             }
+            // Numbers have no gaps: what came too early is read again in its turn.
+            if item.number != last + 1 {
+                self.ask(ctx, Waits::Inbox, Draft::get(format!("/api/inbox?after={last}")));
+                break;
+            }
             last = item.number;
             match item.body {
                 InboxBody::Welcome(welcome) => self.welcome(ctx, item.number, item.at, &welcome),
