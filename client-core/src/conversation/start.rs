@@ -193,6 +193,9 @@ impl Session {
                 self.answer(command, Ok(Answer::Conversation(existing)));
             }
         }
+        if kind == Kind::Note && self.convs.get(&existing).is_some_and(|conv| conv.standing == Standing::Awaited) {
+            self.rejoin_later(ctx, existing);
+        }
         self.catch_up(ctx, existing);
         self.pump(ctx, existing);
     }

@@ -77,7 +77,10 @@ pub fn create(
         rows::put_pair(sql, a, b, id)?;
     }
     let here = Conversation { generation: 0, epoch: 0, head: 0, floor: 0 };
-    change::apply(sql, context, caller, id, &here, group, &request.commit)
+    let mut done = change::apply(sql, context, caller, id, &here, group, &request.commit)?;
+    // A device that enrolled between the claim of the packages and now is in nobody's Welcome.
+    done.announce.extend(super::wanted::missing(sql, caller.device(), id)?);
+    Ok(done)
 }
 
 /// The accounts whose only conversation it is going to be.
