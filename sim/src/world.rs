@@ -478,6 +478,8 @@ impl World {
                     device.again.push(sending);
                 }
             }
+            // An earlier registration that a crash cut off is still being settled: the person tries again.
+            (Asked::Enter, Err(failure)) if failure.code == "busy" => {}
             (Asked::Enter, Err(failure)) if self.dice.calm && failure.code != "offline" => {
                 self.found.push(format!("device {at} can't get in: {failure:?}"));
             }
