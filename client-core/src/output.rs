@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use shared::{AccountId, ConversationId, DeviceId, MessageId, Millis};
+use shared::{AccountId, ConversationId, DeviceId, MessageId};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::{failure::Failure, view};
@@ -225,6 +225,3 @@ pub enum Answer {
     /// Of `Devices`.
     Devices(Vec<view::Device>),
 }
-
-/// When it was.
-pub type At = Millis;

@@ -9,7 +9,6 @@
 use crate::{
     id::AccountId,
     reader::{LayoutError, Reader},
-    signature::PublicKey,
 };
 
 /// The policy version this build knows. Another one makes a conversation read-only here.
@@ -227,9 +226,6 @@ pub enum Action {
     /// Replace the extension.
     ChangePolicy,
 }
-
-/// An account and the identity key it acts under.
-pub type Actor = (AccountId, PublicKey);
 
 #[cfg(test)]
 mod tests {

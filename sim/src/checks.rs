@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use client_core::view::{MessageKind, SystemLine};
-use shared::{ConversationId, DeviceId, MessageId};
+use shared::{ConversationId, MessageId};
 
 use crate::world::World;
 
@@ -133,6 +133,3 @@ pub fn judge(world: &mut World) -> Vec<String> {
     }
     found
 }
-
-/// Devices of the checks.
-pub type Who = DeviceId;

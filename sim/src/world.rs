@@ -8,7 +8,7 @@ use std::{
 
 use client_core::{Answer, Client, Command, HttpOutcome, Input, Output, SocketEvent, view};
 use client_store::Store;
-use shared::{ConversationId, MessageId, Millis, frame::ServerFrame};
+use shared::{MessageId, Millis, frame::ServerFrame};
 
 use crate::{
     device::{Asked, Device, Sending},
@@ -232,8 +232,8 @@ impl World {
             Err(error) => return self.found.push(format!("device {at} does not start: {error}")),
         }
         self.drain(at);
-        for sending in core::mem::take(&mut self.devices.get_mut(at).map(|d| core::mem::take(&mut d.again)).unwrap_or_default())
-        {
+        let again = self.devices.get_mut(at).map(|device| core::mem::take(&mut device.again)).unwrap_or_default();
+        for sending in again {
             self.send(at, sending);
         }
     }
@@ -661,6 +661,3 @@ pub fn conversations(device: &Device) -> Vec<view::Conversation> {
     let Some(client) = &device.client else { return vec![] };
     client.conversations()
 }
-
-/// Conversation ids as the checks name them.
-pub type Where = ConversationId;
