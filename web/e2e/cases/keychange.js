@@ -24,9 +24,10 @@ export default [
       await until('the change to be told', () => ann.page.evaluate(() => /safety number changed/i.test(document.body.textContent)), { within: 60_000 });
       const held = text('held');
       await on.send(ann.page, held);
-      await until('the message to be held', () => ann.page.evaluate(() => /waits until you say so/.test(document.body.textContent)));
-      const [mine] = (await on.messages(ann.page)).filter(message => message.text === held);
-      if (mine?.state !== 'Sending') throw new Error(`it left as ${mine?.state}`);
+      // The notice stood there before anything was written; only its count says that this message is held.
+      await until('the message to be held', () => ann.page.evaluate(() => /One message waits until you say so/.test(document.body.textContent)));
+      const mine = await on.shown(ann.page, held);
+      if (mine.state !== 'Sending') throw new Error(`it left as ${mine.state}`);
       await on.click(ann.page, 'button', 'Use the new one');
       await on.shown(ann.page, held, { state: 'Stored', within: 30_000 });
     },
