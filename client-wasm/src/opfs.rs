@@ -13,7 +13,9 @@ use sqlite_wasm_vfs::sahpool::{OpfsSAHError, OpfsSAHPoolCfgBuilder, OpfsSAHPoolU
 use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
-/// The database, its journal, and room for one more.
+/// The write-ahead log is copied into the database when it has this many pages (1.6 MB): small enough to be over in a moment.
+const LOG_PAGES: u32 = 200;
+/// The database, its log, and room for one more.
 const FILES: usize = 3;
 const DATABASE: &str = "store.db";
 
@@ -103,7 +105,11 @@ fn unlock(connection: &Connection, key: &StoreKey) -> rusqlite::Result<()> {
     connection.pragma_update(None, "key", text.as_str())?;
     connection.pragma_update(None, "page_size", 8_192)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
-    connection.pragma_update(None, "journal_mode", "truncate")?;
+    // One flush makes a transaction durable; a rollback journal needs four. Without shared memory the log wants the lock above.
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+    // What a checkpoint has copied is cut off, so that old states of a ratchet don't stay behind in the log.
+    connection.pragma_update(None, "journal_size_limit", 0)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "temp_store", "memory")
 }
