@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openPage, watchRequests } from './browser.js';
+import { openPage, quit, watchRequests } from './browser.js';
 import { password, username } from './names.js';
 import * as on from './page.js';
 import { searchServer } from './readable.js';
@@ -42,6 +42,15 @@ export class World {
     return { context, url, tab: () => this.tab(context, url) };
   }
 
+  /** A browser with a profile on the disk, as a person's own has: what a context of its own keeps lies elsewhere and is slower. */
+  async ownBrowser() {
+    const browser = await this.launch();
+    this.#cleanup.push(() => quit(browser));
+    const context = browser.defaultBrowserContext();
+    const url = this.server.url(0);
+    return { context, url, tab: () => this.tab(context, url) };
+  }
+
   async tab(context, url) {
     const page = await openPage(context, this.complaints);
     watchRequests(page, url, this.foreign);
@@ -49,8 +58,8 @@ export class World {
   }
 
   /** Somebody who has registered and looks at the page. */
-  async person(name, { line = 0, stay = false, exactly = null } = {}) {
-    const own = await this.newBrowser(line);
+  async person(name, { line = 0, stay = false, exactly = null, profile = false } = {}) {
+    const own = profile ? await this.ownBrowser() : await this.newBrowser(line);
     const person = { ...own, name: exactly ?? username(name), password: password(), page: await own.tab() };
     person.kit = await on.register(person.page, own.url, person.name, person.password, { stay });
     this.people.push(person);
