@@ -114,6 +114,12 @@ impl Store {
         }
     }
 
+    /// The keys of all rows, durable or not: what must go when the store changes hands.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        self.rows.borrow().keys().cloned().collect()
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

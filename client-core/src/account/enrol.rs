@@ -10,7 +10,8 @@ use crate::{
 impl Session {
     /// Takes over the new device's identity and drops every group: they are joined again by Welcomes.
     pub(crate) fn become_device(&mut self, device: NewDevice) {
-        let old: Vec<Vec<u8>> = crate::session::mls_rows(self.groups.store()).into_iter().map(|row| row.key).collect();
+        // Every row, not only what changed since the last batch: secrets of the old device must not outlive it.
+        let old = self.groups.store().keys();
         self.batch.rows.extend(old.into_iter().map(|key| Row { space: Space::Mls, key, value: None }));
         self.batch.rows.extend(crate::session::mls_rows(device.groups.store()));
         device.groups.store().commit();
@@ -36,5 +37,73 @@ impl Session {
             self.dirty_out.insert(*key);
         }
         self.reset_link();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use shared::{AccountId, Millis, handle::Handle, limits};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::{
+        Output, Snapshot,
+        account::{birth, ksf::Argon2id},
+        entropy::Entropy,
+    };
+
+    fn born(account: u8) -> NewDevice {
+        let (mut entropy, handle) = (Entropy::new([account; 32]), Handle::parse("alice").unwrap());
+        let record = (vec![1], Zeroizing::new(vec![2; 64]));
+        let now = Millis(1_800_000_000_000);
+        birth::account::<Argon2id>(AccountId([account; 16]), &handle, record, true, now, &mut entropy).unwrap().1
+    }
+
+    /// What a store holds after these rows were written over those before.
+    fn write(disk: &mut BTreeMap<Vec<u8>, Vec<u8>>, rows: Vec<Row>) {
+        for row in rows.into_iter().filter(|row| row.space == Space::Mls) {
+            match row.value {
+                Some(value) => disk.insert(row.key, value),
+                None => disk.remove(&row.key),
+            };
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_old_device_stays_in_the_store() {
+        let (old, new) = (born(1), born(2));
+        let mut disk = BTreeMap::new();
+        let rows = old.batch().rows;
+        write(&mut disk, rows.clone());
+        let of_old: Vec<_> = disk.keys().cloned().collect();
+        assert!(of_old.len() > limits::POOL, "its packages' private parts are there");
+        // From the disk, as after a restart: the journal is empty.
+        let mut session = Session::load(Snapshot { rows }, &mut Entropy::new([3; 32])).unwrap();
+        session.become_device(new);
+        let mut out = VecDeque::new();
+        session.flush(&mut out);
+        for output in out {
+            if let Output::Persist(batch) = output {
+                write(&mut disk, batch.rows);
+            }
+        }
+        assert!(of_old.iter().all(|key| !disk.contains_key(key)), "rows of the old device are left");
+        let loaded = Session::load(
+            Snapshot {
+                rows: disk
+                    .into_iter()
+                    .map(|(key, value)| Row { space: Space::Mls, key, value: Some(value) })
+                    .chain([Row {
+                        space: Space::Meta,
+                        key: crate::rows::ME.to_vec(),
+                        value: Some(shared::codec::encode(&session.me)),
+                    }])
+                    .collect(),
+            },
+            &mut Entropy::new([4; 32]),
+        );
+        assert_eq!(loaded.unwrap().me.account, AccountId([2; 16]), "what is left is whole");
     }
 }
