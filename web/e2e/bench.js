@@ -69,7 +69,18 @@ try {
   }), 'ms');
   await other.close();
 
-  row('browser: start a conversation, to the box', await timed(() => on.startChat(page, ben.name)), 'ms');
+  await on.nameChat(page, ben.name);
+  // In the page: finding things by their names takes longer in Firefox than the page does.
+  await page.evaluate(() => {
+    addEventListener('submit', () => { globalThis.started = performance.now(); }, { capture: true, once: true });
+    new MutationObserver((_, observer) => {
+      if (!document.querySelector('form textarea')) return;
+      globalThis.boxed = performance.now();
+      observer.disconnect();
+    }).observe(document.body, { childList: true, subtree: true });
+  });
+  await on.pressStart(page);
+  row('browser: start a conversation, to the box', await page.evaluate(() => globalThis.boxed - globalThis.started), 'ms');
   await on.openChat(ben.page, name);
   const watch = one => one.evaluate(() => {
     globalThis.seen = new Map();

@@ -84,8 +84,8 @@ export async function login(page, url, name, password, { stay = false } = {}) {
 
 export const inside = page => find(page, 'button', 'New chat', { within: 30_000 });
 
-/** Starts a chat, or finds the one there is, and waits for the box to write into. */
-export async function startChat(page, name) {
+/** Opens the dialog for a new chat and types whom it is with. */
+export async function nameChat(page, name) {
   await click(page, 'button', 'New chat');
   await find(page, 'dialog', 'New chat');
   const dialog = await page.$(aria('dialog', 'New chat'));
@@ -96,6 +96,15 @@ export async function startChat(page, name) {
     await write(page, name);
     return box.evaluate((node, wanted) => node.value === wanted, name);
   });
+}
+
+/** Starts a chat, or finds the one there is, and waits for the box to write into. */
+export async function startChat(page, name) {
+  await nameChat(page, name);
+  await pressStart(page);
+}
+
+export async function pressStart(page) {
   await click(page, 'button', 'Start chat');
   await gone(page, 'dialog', 'New chat', { within: 30_000 });
   await field(page, 'Message');
