@@ -21,6 +21,7 @@ pub(crate) enum Bucket {
     Register,
     Claim,
     Commit,
+    RegisterFinish,
 }
 
 /// Counts one attempt.

@@ -57,7 +57,7 @@ pub struct Rules {
     pub resume_prefix: Budget,
     /// Commits of one device.
     pub commit: Budget,
-    /// Registrations from an address prefix.
+    /// Each of the two steps of a registration from an address prefix, whatever comes of it.
     pub register: Budget,
     /// Key-package claims of one account for one device.
     pub claim: Budget,

@@ -1,6 +1,7 @@
 //! POST /auth/register/finish.
 
 use shared::{
+    handle::Handle,
     http::{Bound, RegisterFinish},
     limits,
     statement::Statement,
@@ -10,7 +11,8 @@ use super::{opaque, register_start::free, rows};
 use crate::{
     context::{Context, Peer},
     device,
-    refusal::{Done, Outcome, errors},
+    rate::Bucket,
+    refusal::{Done, Outcome, Refusal, errors},
     session::{self, Issued},
     sql::Sql,
 };
@@ -44,14 +46,34 @@ errors! {
 pub fn register_finish(
     sql: &mut dyn Sql,
     context: &mut Context<'_>,
-    _: &Peer,
+    peer: &Peer,
     request: &RegisterFinish,
 ) -> Outcome<Issued<Bound>> {
     let fields = [&request.upload, &request.vault, &request.recovery_key, &request.statement, &request.device.certificate];
     if request.username.is_empty() || fields.iter().any(|field| field.0.is_empty()) {
         return Err(RegisterFinishError::Missing.into());
     }
-    let handle = free(sql, context, &request.username, request.account_id)?;
+    let handle = free(sql, context, peer, Bucket::RegisterFinish, &request.username, request.account_id)?;
+    // Nothing was written yet but the count, which stays: else a body spoilt on purpose would ask for names without being counted.
+    let Checked { statement, record, recovery, device } = checked(sql, context, request, &handle).map_err(Refusal::keeping)?;
+    let (id, ksf, now) = (device.certificate.device, request.ksf, context.now);
+    let new = rows::NewAccount { statement: &statement, record: &record, ksf, recovery: &recovery, vault: &request.vault, now };
+    rows::insert(sql, &new)?;
+    rows::replace_wraps(sql, request.account_id, &request.wraps)?;
+    let account = rows::existing(sql, request.account_id)?;
+    device::rows::insert(sql, now, account.id, account.auth_epoch, &device)?;
+    Ok(Done::quiet(session::rows::issue(sql, context, &account, account.auth_epoch, Some(id))?.bound()))
+}
+
+/// What a registration holds, read and verified.
+struct Checked {
+    statement: Statement,
+    record: Vec<u8>,
+    recovery: [u8; 32],
+    device: device::upload::NewDevice,
+}
+
+fn checked(sql: &mut dyn Sql, context: &Context<'_>, request: &RegisterFinish, handle: &Handle) -> Result<Checked, Refusal> {
     if request.ksf != context.rules.ksf {
         return Err(RegisterFinishError::Ksf.into());
     }
@@ -67,7 +89,7 @@ pub fn register_finish(
     let content = statement.content();
     let fits = statement.starts().is_ok()
         && content.account == request.account_id
-        && content.handle == handle
+        && content.handle == *handle
         && content.generation == 1
         && content.vault_number == 1
         && content.devices.len() == 1
@@ -76,17 +98,10 @@ pub fn register_finish(
         return Err(RegisterFinishError::Statement.into());
     }
     let device = device::upload::verify(context, &request.device, &statement)?;
-    let id = device.certificate.device;
-    if device::rows::id_taken(sql, id)? {
+    if device::rows::id_taken(sql, device.certificate.device)? {
         return Err(RegisterFinishError::DeviceTaken.into());
     }
-    let (ksf, now) = (request.ksf, context.now);
-    let new = rows::NewAccount { statement: &statement, record: &record, ksf, recovery: &recovery, vault: &request.vault, now };
-    rows::insert(sql, &new)?;
-    rows::replace_wraps(sql, content.account, &request.wraps)?;
-    let account = rows::existing(sql, content.account)?;
-    device::rows::insert(sql, now, account.id, account.auth_epoch, &device)?;
-    Ok(Done::quiet(session::rows::issue(sql, context, &account, account.auth_epoch, Some(id))?.bound()))
+    Ok(Checked { statement, record, recovery, device })
 }
 
 #[cfg(test)]
@@ -205,6 +220,25 @@ mod tests {
         let (_, _, mut same_id) = world.registration("dave", 0);
         same_id.account_id = alice.account_id;
         assert_eq!(code(world.finish_registration(&same_id)), Code::IdTaken);
+    }
+
+    #[test]
+    fn a_spoilt_body_is_counted_too() {
+        let mut world = World::new();
+        let (_, _, good) = world.registration("alice", 0);
+        world.rules.register = crate::rules::Budget { burst: 3, every: 1_000 };
+        let mut spoilt = good.clone();
+        spoilt.statement = vec![1].into();
+        for _ in 0..3 {
+            assert_eq!(code(world.finish_registration(&spoilt)), Code::BadStatement);
+        }
+        assert_eq!(code(world.finish_registration(&spoilt)), Code::RateLimited);
+        assert_eq!(code(world.finish_registration(&good)), Code::RateLimited);
+        world.now.0 += 1_000;
+        world.finish_registration(&good).unwrap();
+        world.now.0 += 1_000;
+        assert_eq!(code(world.finish_registration(&good)), Code::UsernameTaken);
+        assert_eq!(code(world.finish_registration(&good)), Code::RateLimited);
     }
 
     #[test]

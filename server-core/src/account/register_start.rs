@@ -1,6 +1,7 @@
 //! POST /auth/register/start.
 
 use shared::{
+    AccountId,
     handle::Handle,
     http::{RegisterStart, RegisterStarted},
 };
@@ -32,7 +33,8 @@ errors! {
     }
 }
 
-/// Checks the name and answers the OPAQUE registration request for record 1. Nothing is stored.
+/// Checks the name and answers the OPAQUE registration request for record 1. Nothing is stored but the count: asking whether
+/// a name is taken is counted whatever the answer is.
 ///
 /// # Errors
 /// [`RegisterStartError`], `rate_limited`.
@@ -45,14 +47,22 @@ pub fn register_start(
     if request.username.is_empty() || request.request.0.is_empty() {
         return Err(RegisterStartError::Missing.into());
     }
-    free(sql, context, &request.username, request.account_id)?;
-    count(sql, context, Bucket::Register, &[&peer.prefix], context.rules.register)?;
+    free(sql, context, peer, Bucket::Register, &request.username, request.account_id)?;
     let response = opaque::registration(context.keys.setup(), request.account_id, 1, request.request.as_slice());
-    Ok(Done::quiet(RegisterStarted { response: response.map_err(|_| RegisterStartError::Request)?.into() }))
+    let response = response.map_err(|_| Refusal::from(RegisterStartError::Request).keeping())?;
+    Ok(Done::quiet(RegisterStarted { response: response.into() }))
 }
 
-/// May this name and id be registered now?
-pub(super) fn free(sql: &mut dyn Sql, context: &Context<'_>, username: &str, id: shared::AccountId) -> Result<Handle, Refusal> {
+/// May this name and id be registered now? Counted before it is answered, and a refusal keeps the count: else names could
+/// be tried without end.
+pub(super) fn free(
+    sql: &mut dyn Sql,
+    context: &Context<'_>,
+    peer: &Peer,
+    bucket: Bucket,
+    username: &str,
+    id: AccountId,
+) -> Result<Handle, Refusal> {
     if context.rules.registration == Registration::Closed {
         return Err(RegisterStartError::Closed.into());
     }
@@ -60,18 +70,24 @@ pub(super) fn free(sql: &mut dyn Sql, context: &Context<'_>, username: &str, id:
     if handle.is_reserved() {
         return Err(RegisterStartError::Reserved.into());
     }
+    count(sql, context, bucket, &[&peer.prefix], context.rules.register)?;
+    unused(sql, &handle, id).map_err(Refusal::keeping)?;
+    Ok(handle)
+}
+
+fn unused(sql: &mut dyn Sql, handle: &Handle, id: AccountId) -> Result<(), Refusal> {
     if rows::handle_taken(sql, &handle.canonical())? {
         return Err(RegisterStartError::Taken.into());
     }
     if rows::id_taken(sql, id)? {
         return Err(RegisterStartError::IdTaken.into());
     }
-    Ok(handle)
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::{AccountId, Code};
+    use shared::Code;
 
     use super::*;
     use crate::{

@@ -8,51 +8,69 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     middleware,
     response::{IntoResponse as _, Response},
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 use shared::Code;
 
 use super::{Refused, guard, routes};
 use crate::{app::App, socket};
 
+macro_rules! addresses {
+    ($($method:ident $path:literal $handler:expr;)+) => {
+        /// Every address with its method. The router is made from this list, so a test that goes through it goes through
+        /// everything there is.
+        pub const ROUTES: &[(&str, &str)] = &[$((stringify!($method), $path)),+];
+
+        fn addresses() -> Router<Arc<App>> {
+            Router::new()$(.route($path, $method($handler)))+
+        }
+    };
+}
+
+addresses! {
+    post "/auth/register/start" routes::register_start::handle;
+    post "/auth/register/finish" routes::register_finish::handle;
+    post "/auth/login/start" routes::login_start::handle;
+    post "/auth/login/finish" routes::login_finish::handle;
+    post "/auth/resume/start" routes::resume_start::handle;
+    post "/auth/resume/finish" routes::resume_finish::handle;
+    post "/auth/recover/start" routes::recover_start::handle;
+    post "/auth/recover/open" routes::recover_open::handle;
+    post "/auth/recover/finish" routes::recover_finish::handle;
+    post "/auth/logout" routes::logout::handle;
+    get "/auth/current_user" routes::current_user::handle;
+    post "/auth/ticket" routes::ticket::handle;
+    get "/api/vault" routes::vault::handle;
+    get "/api/settings" routes::settings_read::handle;
+    put "/api/settings" routes::settings_put::handle;
+    get "/api/people/{handle}" routes::person::handle;
+    get "/api/accounts/{id}/statements" routes::statements::handle;
+    post "/api/accounts/{id}/key-packages/claim" routes::claim::handle;
+    post "/api/devices" routes::enrol::handle;
+    delete "/api/devices/{id}" routes::revoke::handle;
+    get "/api/key-packages" routes::packages_count::handle;
+    put "/api/key-packages" routes::packages_put::handle;
+    get "/api/conversations" routes::conversations::handle;
+    post "/api/conversations" routes::create::handle;
+    post "/api/conversations/{id}/commits" routes::commit::handle;
+    get "/api/conversations/{id}/rows" routes::rows::handle;
+    get "/api/conversations/{id}/group-info" routes::group_info::handle;
+    get "/api/inbox" routes::inbox::handle;
+    post "/api/inbox/{number}/refused" routes::inbox_refused::handle;
+    get "/healthz" routes::health::alive;
+    get "/readyz" routes::health::ready;
+    get "/ws" socket::handshake::handle;
+    get "/" page;
+    get "/login" page;
+    get "/register" page;
+    get "/recover" page;
+    get "/settings" page;
+    get "/c/{*rest}" page;
+}
+
 /// Everything this server answers.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/auth/register/start", post(routes::register_start::handle))
-        .route("/auth/register/finish", post(routes::register_finish::handle))
-        .route("/auth/login/start", post(routes::login_start::handle))
-        .route("/auth/login/finish", post(routes::login_finish::handle))
-        .route("/auth/resume/start", post(routes::resume_start::handle))
-        .route("/auth/resume/finish", post(routes::resume_finish::handle))
-        .route("/auth/recover/start", post(routes::recover_start::handle))
-        .route("/auth/recover/open", post(routes::recover_open::handle))
-        .route("/auth/recover/finish", post(routes::recover_finish::handle))
-        .route("/auth/logout", post(routes::logout::handle))
-        .route("/auth/current_user", get(routes::current_user::handle))
-        .route("/auth/ticket", post(routes::ticket::handle))
-        .route("/api/vault", get(routes::vault::handle))
-        .route("/api/settings", get(routes::settings_read::handle).put(routes::settings_put::handle))
-        .route("/api/people/{handle}", get(routes::person::handle))
-        .route("/api/accounts/{id}/statements", get(routes::statements::handle))
-        .route("/api/accounts/{id}/key-packages/claim", post(routes::claim::handle))
-        .route("/api/devices", post(routes::enrol::handle))
-        .route("/api/devices/{id}", delete(routes::revoke::handle))
-        .route("/api/key-packages", get(routes::packages_count::handle).put(routes::packages_put::handle))
-        .route("/api/conversations", get(routes::conversations::handle).post(routes::create::handle))
-        .route("/api/conversations/{id}/commits", post(routes::commit::handle))
-        .route("/api/conversations/{id}/rows", get(routes::rows::handle))
-        .route("/api/conversations/{id}/group-info", get(routes::group_info::handle))
-        .route("/api/inbox", get(routes::inbox::handle))
-        .route("/api/inbox/{number}/refused", post(routes::inbox_refused::handle))
-        .route("/healthz", get(routes::health::alive))
-        .route("/readyz", get(routes::health::ready))
-        .route("/ws", get(socket::handshake::handle))
-        .route("/", get(page))
-        .route("/login", get(page))
-        .route("/register", get(page))
-        .route("/recover", get(page))
-        .route("/settings", get(page))
-        .route("/c/{*rest}", get(page))
+    addresses()
         .fallback(other)
         .method_not_allowed_fallback(no_such_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))

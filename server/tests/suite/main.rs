@@ -11,6 +11,7 @@ mod app;
 mod codes;
 mod commands;
 mod documents;
+mod hostile;
 mod people;
 mod requests;
 mod sockets;

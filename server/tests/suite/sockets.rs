@@ -16,46 +16,6 @@ use crate::{
     people::{Socket, register},
 };
 
-#[tokio::test]
-async fn fourteen_origins_and_only_our_own_opens_a_socket() {
-    let app = TestApp::start().await;
-    let mut alice = register(&app, "alice").await;
-    let port = app.address.port();
-    let own = app.origin();
-    let mut refused: Vec<(&str, Vec<String>)> = vec![
-        ("absent", vec![]),
-        ("null", vec!["null".to_owned()]),
-        ("empty", vec![String::new()]),
-        ("another site", vec!["https://evil.example".to_owned()]),
-        ("ours as a beginning", vec![format!("https://localhost:{port}.evil.example")]),
-        ("ours as an end", vec![format!("https://evil.example/{own}")]),
-        ("a sub-domain", vec![format!("https://a.localhost:{port}")]),
-        ("another port", vec![format!("https://localhost:{}", port.wrapping_add(1).max(1))]),
-        ("no port", vec!["https://localhost".to_owned()]),
-        ("without TLS", vec![format!("http://localhost:{port}")]),
-        ("punycode", vec![format!("https://xn--lcalhost-9gb:{port}")]),
-        ("upper case", vec![format!("https://LOCALHOST:{port}")]),
-        ("with a user", vec![format!("https://localhost@evil.example:{port}")]),
-        ("two of them", vec![own.clone(), "https://evil.example".to_owned()]),
-    ];
-    assert_eq!(refused.len(), 14);
-    refused.push(("with a path", vec![format!("{own}/")]));
-    for (name, origins) in refused {
-        let ticket = alice.ticket().await;
-        let headers: Vec<(&str, &str)> = origins.iter().map(|origin| ("origin", origin.as_str())).collect();
-        let error = Socket::open_with(&app, &headers, &format!("sotto.1, ticket.{ticket}")).await.err().expect(name);
-        assert_eq!(status(&error), Some(403), "{name}");
-    }
-    let ticket = alice.ticket().await;
-    let cross = [("origin", own.as_str()), ("sec-fetch-site", "cross-site")];
-    let error = Socket::open_with(&app, &cross, &format!("sotto.1, ticket.{ticket}")).await.err().unwrap();
-    assert_eq!(status(&error), Some(403));
-    for own in [own, format!("https://127.0.0.1:{port}"), format!("https://[::1]:{port}")] {
-        let ticket = alice.ticket().await;
-        assert!(Socket::open(&app, &own, &ticket).await.is_ok(), "{own}");
-    }
-}
-
 fn status(error: &tungstenite::Error) -> Option<u16> {
     match error {
         tungstenite::Error::Http(response) => Some(response.status().as_u16()),
