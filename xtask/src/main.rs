@@ -6,6 +6,7 @@
 mod digest;
 mod dist;
 mod e2e;
+mod fuzz;
 mod process;
 mod readable;
 mod root;
@@ -29,6 +30,8 @@ cargo xtask <command>
   web                      the WebAssembly core and the page, into web/dist
   sim [options]            many clients and one server in one thread, from one seed
   bench [browser] [--json] the figures of docs/PERFORMANCE.md
+  fuzz [--seconds N] [target…]
+                           every fuzz target, or the named ones, a minute each
   e2e [chromium|firefox] [filter]
                            the browser suite against the release binary
   shots                    a picture of every screen into docs/shots
@@ -61,6 +64,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "web" => web::build().map(|dist| println!("{}", dist.display())),
         "sim" => process::run(process::cargo(["run", "--quiet", "--package", "sim", "--bin", "sim", "--"]).args(rest)),
         "bench" => e2e::bench(rest),
+        "fuzz" => fuzz::run(rest),
         "e2e" => e2e::run(rest),
         "shots" => e2e::shots(),
         "size" => size::check().map(|lines| lines.iter().for_each(|line| println!("{line}"))),

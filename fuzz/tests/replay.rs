@@ -1,0 +1,42 @@
+//! Plays seeds, corpus and everything that ever crashed back through the targets.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+fn files(folder: &Path) -> Vec<Vec<u8>> {
+    let Ok(entries) = fs::read_dir(folder) else { return vec![] };
+    entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+}
+
+#[test]
+fn every_input_of_the_past_keeps_every_promise() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for target in &fuzz::TARGETS {
+        let seeds = (target.seeds)();
+        assert!(!seeds.is_empty(), "{} begins with nothing", target.name);
+        let inputs =
+            [seeds, files(&here.join("corpus").join(target.name)), files(&here.join("crashes").join(target.name))].concat();
+        for input in inputs {
+            (target.run)(&input);
+            // Every cut and a flip in each byte of what is short.
+            if input.len() <= 256 {
+                for at in 0..input.len() {
+                    (target.run)(&input[..at]);
+                    let mut flipped = input.clone();
+                    flipped[at] ^= 1 << (at % 8);
+                    (target.run)(&flipped);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_kept_input_belongs_to_a_target() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let known: BTreeSet<_> = fuzz::TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    for kept in ["corpus", "crashes"] {
+        let Ok(entries) = fs::read_dir(here.join(kept)) else { continue };
+        let folders = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(folders.filter(|name| !known.contains(name)).collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
