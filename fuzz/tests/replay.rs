@@ -36,7 +36,8 @@ fn every_kept_input_belongs_to_a_target() {
     let known: BTreeSet<_> = fuzz::TARGETS.iter().map(|target| target.name.to_owned()).collect();
     for kept in ["corpus", "crashes"] {
         let Ok(entries) = fs::read_dir(here.join(kept)) else { continue };
-        let folders = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let folders = entries.map(Result::unwrap).filter(|entry| entry.path().is_dir());
+        let folders = folders.map(|entry| entry.file_name().into_string().unwrap());
         assert_eq!(folders.filter(|name| !known.contains(name)).collect::<Vec<_>>(), Vec::<String>::new());
     }
 }
