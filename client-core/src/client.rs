@@ -125,6 +125,12 @@ impl<K: Stretch> Client<K> {
         self.session.as_ref().map(Session::cursors).unwrap_or_default()
     }
 
+    /// Commits that could not be applied here, as they came, the oldest first.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<crate::Evidence> {
+        self.session.as_ref().map(|session| session.evidence.values().cloned().collect()).unwrap_or_default()
+    }
+
     /// The number of the commit that let this device into a conversation.
     #[must_use]
     pub fn since(&self, conversation: shared::ConversationId) -> Option<u64> {

@@ -174,7 +174,8 @@ impl Session {
         let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.at);
         let link = [self.link.retry, self.link.ping, self.link.deadline, self.link.stalled.filter(|_| !self.ended)];
         let rejoin = self.rejoining.values().filter(|rejoining| !rejoining.asked).map(|rejoining| rejoining.at);
-        link.into_iter().flatten().chain(wanted.chain(rejoin).filter(|_| self.link.is_online())).min()
+        let again = self.live.values().flat_map(|live| [live.again, live.quiet]).flatten();
+        link.into_iter().flatten().chain(wanted.chain(rejoin).chain(again).filter(|_| self.link.is_online())).min()
     }
 
     /// Something is due.
@@ -193,6 +194,8 @@ impl Session {
         if self.link.is_online() {
             self.add_wanted(ctx);
             self.rejoin_due(ctx);
+            self.ask_again(ctx);
+            self.speak_again(ctx);
         }
     }
 
@@ -334,6 +337,9 @@ impl Session {
     fn resync(&mut self, ctx: &mut Ctx<'_>) {
         let ids: Vec<_> = self.convs.keys().copied().collect();
         for id in ids {
+            if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Stuck) && !self.rejoining.contains_key(&id) {
+                self.repair_soon(ctx, id);
+            }
             self.catch_up(ctx, id);
             self.push_commit(ctx, id);
             self.pump(ctx, id);

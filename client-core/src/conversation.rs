@@ -4,8 +4,10 @@ pub(crate) mod commit;
 pub(crate) mod join;
 pub(crate) mod receive;
 pub(crate) mod rejoin;
+pub(crate) mod repair;
 pub(crate) mod start;
 pub(crate) mod wanted;
+pub(crate) mod wedge;
 
 use sha2::{Digest as _, Sha256};
 use shared::{ConversationId, MessageId, Millis};

@@ -35,3 +35,4 @@ pub use command::Command;
 pub use failure::Failure;
 pub use input::{HttpOutcome, Input, SocketEvent};
 pub use output::{Answer, Batch, HttpRequest, MessageRow, Method, Output, Row, Slot, Snapshot, Space, StoreKey};
+pub use rows::Evidence;

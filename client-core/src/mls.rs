@@ -3,6 +3,8 @@
 //! Every call runs in a savepoint of the store. When it fails, the rows go back and the group object is dropped, because it
 //! has moved in memory too (attacks.md §4, P12b; mls.md, traps 7 and 16).
 
+mod shadow;
+
 use std::collections::BTreeMap;
 
 use ::mls::{
@@ -14,12 +16,18 @@ use ::mls::{
     tls_codec::Deserialize as _,
 };
 use ed25519_dalek::SigningKey;
+use sha2::{Digest as _, Sha256};
 use shared::{
     AccountId, ConversationId, DeviceId,
     authenticated::{Authenticated, CommitData, MessageData},
     certificate::{Certificate, Certified},
+    frame::Row,
+    label::Label,
     policy::Policy,
+    signature,
 };
+
+pub(crate) use shadow::Shadow;
 
 /// Why a group operation failed. The state is as before it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +47,12 @@ pub(crate) enum GroupError {
     /// The row does not say what it holds.
     #[error("the row and its content differ")]
     Row,
+    /// The committing device did not sign exactly these bytes.
+    #[error("not signed by its committer")]
+    Signature,
+    /// The group info gives no way in: nobody can join from it.
+    #[error("no external commit is possible")]
+    External,
     /// No randomness.
     #[error("the system gives no randomness")]
     Randomness,
@@ -243,19 +257,19 @@ impl Groups {
         })
     }
 
-    /// Applies another's commit after the rules have judged it.
-    pub(crate) fn apply(&mut self, id: (ConversationId, u32), bytes: &[u8]) -> Result<(Change, CommitData), GroupError> {
+    /// Applies another's commit after the rules have judged it and its device has signed exactly these bytes.
+    pub(crate) fn apply(&mut self, id: (ConversationId, u32), row: &Row, bytes: &[u8]) -> Result<Change, GroupError> {
         self.with(id, |provider, _, object| {
             let message =
                 object.process_message(provider, group::protocol_message(bytes)?).map_err(|_| GroupError::Mls("process"))?;
-            let Ok(Authenticated::Commit(data)) = Authenticated::parse(message.aad()) else { return Err(GroupError::Row) };
-            let sender = message.sender().clone();
+            let (sender, aad) = (message.sender().clone(), message.aad().to_vec());
             let ProcessedMessageContent::StagedCommitMessage(staged) = message.into_content() else {
                 return Err(GroupError::Row);
             };
             let change = rules::check_commit(object.public_group(), &sender, &staged)?;
+            check_row(row, bytes, &aad, &change)?;
             object.merge_staged_commit(provider, *staged).map_err(|_| GroupError::Mls("merge"))?;
-            Ok((change, data))
+            Ok(change)
         })
     }
 
@@ -317,6 +331,11 @@ impl Groups {
         })
     }
 
+    /// The group's public state, apart from the group itself.
+    pub(crate) fn shadow(&self, id: (ConversationId, u32)) -> Result<Shadow, GroupError> {
+        Shadow::new(self.provider.store().fork(), id)
+    }
+
     /// Has the device a leaf?
     pub(crate) fn has_device(&mut self, id: (ConversationId, u32), device: DeviceId) -> Result<bool, GroupError> {
         self.with(id, |_, _, object| Ok(rules::check_members(object.members())?.iter().any(|leaf| leaf.device() == device)))
@@ -334,6 +353,10 @@ impl Groups {
         let fork = Provider::new(self.provider.store().fork()).map_err(|_| GroupError::Randomness)?;
         let info = group::group_info(group_info)?;
         let epoch = info.epoch().as_u64();
+        // Of a group that is replaced no row may stay: none of its keys is needed again.
+        if let Ok(Some(mut old)) = MlsGroup::load(fork.storage(), &group::group_id(id.0, id.1)) {
+            old.delete(fork.storage()).map_err(|_| GroupError::Mls("delete"))?;
+        }
         let tree = RatchetTreeIn::tls_deserialize_exact(tree).map_err(|_| GroupError::Bytes)?;
         let leaf = LeafNodeParameters::builder().with_capabilities(leaf::capabilities(fork.rand())).build();
         let (object, bundle) = MlsGroup::external_commit_builder()
@@ -342,7 +365,12 @@ impl Groups {
             .skip_lifetime_validation()
             .with_aad(data.encode())
             .build_group(&fork, info, self.credential.clone())
-            .map_err(|_| GroupError::Mls("external group"))?
+            .map_err(|error| match error {
+                ExternalCommitBuilderError::UnsupportedCiphersuite(_) | ExternalCommitBuilderError::MissingExternalPub => {
+                    GroupError::External
+                }
+                _ => GroupError::Mls("external group"),
+            })?
             .leaf_node_parameters(leaf)
             .load_psks(fork.storage())
             .map_err(|_| GroupError::Mls("psks"))?
@@ -363,7 +391,8 @@ impl Groups {
     }
 
     /// The external commit was accepted: its rows are ours.
-    pub(crate) fn joined_external(&mut self, rows: Vec<RowChange>) {
+    pub(crate) fn joined_external(&mut self, id: (ConversationId, u32), rows: Vec<RowChange>) {
+        self.loaded.remove(&id);
         self.provider.store().absorb(rows);
     }
 
@@ -379,6 +408,19 @@ impl Groups {
         self.loaded.remove(&id);
         deleted
     }
+}
+
+/// Is the row of a commit what its committer made: ids and device as in its authenticated data, and the device key's
+/// signature over SHA-256 of these very bytes? MLS' own signature leaves two tags out (mls.md, trap 1).
+fn check_row(row: &Row, bytes: &[u8], aad: &[u8], change: &Change) -> Result<(), GroupError> {
+    let actor = change.actor.certificate();
+    let named = CommitData { message: row.message, device: row.device };
+    let said = matches!(Authenticated::parse(aad), Ok(Authenticated::Commit(data)) if data == named);
+    if !said || (row.device, row.account) != (actor.device, actor.account) {
+        return Err(GroupError::Row);
+    }
+    let signed = row.signature.as_ref().and_then(|bytes| bytes.array()).ok_or(GroupError::Signature)?;
+    signature::verify(&actor.key, Label::CommitBytes, &Sha256::digest(bytes), &signed).map_err(|_| GroupError::Signature)
 }
 
 fn transcript(object: &MlsGroup) -> Result<[u8; 16], GroupError> {

@@ -168,7 +168,7 @@ impl Session {
     /// May anything be sealed for this conversation now?
     fn may_seal(&self, id: ConversationId) -> bool {
         let Some(conv) = self.convs.get(&id) else { return false };
-        let held = self.live.get(&id).is_some_and(|live| live.hold);
+        let held = self.live.get(&id).is_some_and(|live| live.hold || live.quiet.is_some());
         let trusted = conv.with == self.me.account
             || (self.checked.contains(&conv.with)
                 && self.contacts.get(&conv.with).is_some_and(|c| matches!(c.trust(), Trust::FirstUse | Trust::Proven)));

@@ -197,6 +197,64 @@ pub(crate) struct Conv {
     /// When the own path was renewed.
     #[n(18)]
     pub(crate) path_at: Millis,
+    /// The row that can't be applied here, until this device is back in.
+    #[n(24)]
+    pub(crate) wedge: Option<Wedge>,
+}
+
+/// A row that the server accepted and that can't be applied here.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Wedge {
+    /// Its number.
+    #[n(0)]
+    pub(crate) number: u64,
+    /// Whose commit it is, when its device key signed exactly these bytes.
+    #[n(1)]
+    pub(crate) device: Option<DeviceId>,
+}
+
+/// First bytes of the keys of [`Evidence`] in `Space::Meta`.
+pub(crate) const EVIDENCE: &[u8] = b"evidence ";
+
+/// A commit that could not be applied here, as it came. With the committer's certificate, which stands in the group's tree and
+/// the account's statements, its signature convinces others.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Evidence {
+    /// Which conversation.
+    #[n(0)]
+    pub conversation: ConversationId,
+    /// MLS generation.
+    #[n(1)]
+    pub generation: u32,
+    /// The epoch it was made for.
+    #[n(2)]
+    pub epoch: u64,
+    /// Its number in the log.
+    #[n(3)]
+    pub number: u64,
+    /// Who sent it, by the row.
+    #[n(4)]
+    pub device: DeviceId,
+    /// That device’s account.
+    #[n(5)]
+    pub account: AccountId,
+    /// Its id.
+    #[n(6)]
+    pub message: MessageId,
+    /// Of the device key over `hash`; `genuine` says whether it verifies.
+    #[n(7)]
+    pub signature: Option<Bytes>,
+    /// SHA-256 of the bytes.
+    #[n(8)]
+    pub hash: Bytes,
+    /// The bytes; none above 1 MiB (the signature is over their hash).
+    #[n(9)]
+    pub body: Option<Bytes>,
+    /// The committer made exactly these bytes; else they were changed on the way.
+    #[n(10)]
+    pub genuine: bool,
 }
 
 /// The last message of the list.

@@ -25,7 +25,7 @@ use crate::{
     mls::Groups,
     outbox::OutKey,
     output::{Answer, Batch, Method, Row, Space},
-    rows::{Contact, Conv, ME, Me, Outgoing, Standing, state_from},
+    rows::{Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
     view,
 };
 
@@ -87,6 +87,12 @@ pub(crate) struct Live {
     pub(crate) fetching: bool,
     /// Seal nothing before the rows that are missing have been applied.
     pub(crate) hold: bool,
+    /// When a row that came altered is asked for again, and how often it came so.
+    pub(crate) again: Option<Millis>,
+    pub(crate) altered: u32,
+    /// Others are coming back in: nothing is sealed that they could not read.
+    pub(crate) quiet: Option<Millis>,
+    pub(crate) quiet_from: Option<Millis>,
 }
 
 /// A device that waits to be added.
@@ -105,6 +111,7 @@ pub(crate) struct Session {
     pub(crate) convs: BTreeMap<ConversationId, Conv>,
     pub(crate) contacts: BTreeMap<AccountId, Contact>,
     pub(crate) outbox: BTreeMap<OutKey, Outgoing>,
+    pub(crate) evidence: BTreeMap<Vec<u8>, Evidence>,
     pub(crate) sequence: u64,
     // What the present run changed.
     pub(crate) batch: Batch,
@@ -149,10 +156,14 @@ impl Session {
     pub(crate) fn load(snapshot: Snapshot, entropy: &mut Entropy) -> Result<Self, Damaged> {
         let (mut me, mut convs, mut contacts, mut outbox, mut mls) =
             (None, BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), vec![]);
+        let mut evidence = BTreeMap::new();
         for row in snapshot.rows {
             let value = row.value.ok_or(Damaged)?;
             match row.space {
                 Space::Meta if row.key == ME => me = Some(decode::<Me>(&value)?),
+                Space::Meta if row.key.starts_with(EVIDENCE) => {
+                    evidence.insert(row.key, decode::<Evidence>(&value)?);
+                }
                 Space::Meta => {}
                 Space::Mls => mls.push((row.key, value.into())),
                 Space::Conversation => {
@@ -187,6 +198,7 @@ impl Session {
             convs,
             contacts,
             outbox,
+            evidence,
             sequence,
             batch: Batch::default(),
             me_dirty: true,
@@ -520,7 +532,8 @@ impl Session {
             (Waits::WantedClaim { conversation, device } | Waits::WantedStatements { conversation, device }, _) => {
                 self.wanted_later(ctx, *conversation, *device);
             }
-            (Waits::GroupInfo { conversation } | Waits::Rejoin { conversation }, _) => self.rejoin_later(ctx, *conversation),
+            (Waits::GroupInfo { conversation }, _) => self.rejoin_later(ctx, *conversation),
+            (Waits::Rejoin { conversation }, _) if !again => self.rejoin_refused(ctx, *conversation, &refusal),
             (Waits::SettingsPut { .. }, Some(Code::StaleSettings)) => self.read_settings(ctx),
             _ if again => {
                 self.stalled.push(request);

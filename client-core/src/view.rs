@@ -243,6 +243,13 @@ pub enum SystemLine {
         /// How many.
         count: u64,
     },
+    /// Somebody's browser made a change that can't be followed: it signed exactly these bytes, which are kept.
+    Disturbed {
+        /// Whose.
+        name: String,
+    },
+    /// The server delivered a change that is not what somebody's browser signed. That browser is not to blame.
+    Altered,
 }
 
 /// One row of a conversation.

@@ -61,6 +61,8 @@ pub(crate) fn line_columns(line: Option<&SystemLine>) -> Line<'_> {
         Some(SystemLine::KeyChanged { name }) => (Some(4), Some(name), None),
         Some(SystemLine::Reset { name }) => (Some(5), Some(name), None),
         Some(SystemLine::Hole { count }) => (Some(6), None, Some(*count)),
+        Some(SystemLine::Disturbed { name }) => (Some(7), Some(name), None),
+        Some(SystemLine::Altered) => (Some(8), None, None),
     }
 }
 
@@ -76,6 +78,8 @@ fn line(number: Option<i64>, name: Option<String>, count: Option<i64>) -> Result
         Some(4) => SystemLine::KeyChanged { name: name()? },
         Some(5) => SystemLine::Reset { name: name()? },
         Some(6) => SystemLine::Hole { count: count.and_then(|count| u64::try_from(count).ok()).ok_or_else(damaged)? },
+        Some(7) => SystemLine::Disturbed { name: name()? },
+        Some(8) => SystemLine::Altered,
         Some(_) => return Err(damaged()),
     }))
 }

@@ -89,7 +89,7 @@ impl Session {
         let Some(pending) = conv.pending.as_ref().filter(|pending| pending.number == Some(conv.cursor + 1)) else { return };
         let (creates, number, generation) = (pending.creates, conv.cursor + 1, conv.generation);
         if self.groups.merge_pending((id, generation)).is_err() {
-            return self.stuck(id);
+            return self.stuck(ctx, id, None);
         }
         let now = ctx.now;
         if let Some(conv) = self.conversation(id) {
@@ -145,13 +145,6 @@ impl Session {
                 }
                 self.look_at_wanted(ctx, id);
             }
-        }
-    }
-
-    /// A row that the server accepted can't be applied here: nothing more is read or sealed, and the list says so.
-    pub(crate) fn stuck(&mut self, id: ConversationId) {
-        if let Some(conv) = self.conversation(id) {
-            conv.standing = Standing::Stuck;
         }
     }
 }

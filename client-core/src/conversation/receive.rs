@@ -1,8 +1,9 @@
 //! Rows of the log, applied strictly in the order of their numbers.
 
+use mls::rules::Change;
 use sha2::{Digest as _, Sha256};
 use shared::{
-    Bytes, ConversationId, authenticated,
+    Bytes, ConversationId, DeviceId, authenticated,
     frame::{ClientFrame, Cursor, Delivered, Entries, Fetch, Row, RowKind},
     http as body, limits,
 };
@@ -18,13 +19,15 @@ use crate::{
 };
 
 /// What became of a row.
-enum Applied {
+pub(super) enum Applied {
     /// Go on with the next.
     Next,
     /// It must be fetched by HTTP first.
     Big,
-    /// It can't be applied.
-    Stuck,
+    /// It is not what its sender made: it is asked for again.
+    Altered,
+    /// It can't be applied; whose commit it is, when that is certain.
+    Stuck(Option<DeviceId>),
 }
 
 impl Session {
@@ -47,10 +50,13 @@ impl Session {
     pub(crate) fn catch_up_anyway(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let Some(conv) = self.convs.get(&id) else { return };
         let named = conv.with == self.me.account || self.contacts.contains_key(&conv.with);
-        let after = conv.cursor;
-        if conv.standing != Standing::Joined || !named || !self.link.is_online() {
-            return;
-        }
+        let ahead = self.rejoining.get(&id).and_then(|rejoining| rejoining.ahead.as_ref()).map(|ahead| ahead.cursor);
+        let after = match conv.standing {
+            Standing::Joined => Some(conv.cursor),
+            Standing::Stuck => ahead,
+            Standing::Awaited | Standing::Creating => None,
+        };
+        let Some(after) = after.filter(|_| named && self.link.is_online()) else { return };
         let live = self.live.entry(id).or_default();
         if live.fetching {
             return;
@@ -81,7 +87,10 @@ impl Session {
     }
 
     fn apply(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, rows: Vec<Row>) {
-        let Some(before) = self.convs.get(&id).map(|conv| conv.cursor) else { return };
+        let Some((standing, before)) = self.convs.get(&id).map(|conv| (conv.standing, conv.cursor)) else { return };
+        if standing == Standing::Stuck {
+            return self.run_ahead(ctx, id, &rows);
+        }
         for row in rows {
             let Some(conv) = self.convs.get(&id).filter(|conv| conv.standing == Standing::Joined) else { return };
             if row.number != conv.cursor + 1 {
@@ -94,12 +103,17 @@ impl Session {
                     }
                 }
                 Applied::Big => {
-                    self.live.entry(id).or_default().fetching = true;
-                    let path = format!("/api/conversations/{id}/rows?after={}&limit=1", row.number - 1);
-                    self.ask(ctx, Waits::Rows { conversation: id }, Draft::get(path));
+                    self.ask_row(ctx, id, row.number);
                     break;
                 }
-                Applied::Stuck => return self.stuck(id),
+                Applied::Altered => {
+                    self.acknowledge(id);
+                    return;
+                }
+                Applied::Stuck(device) => {
+                    self.acknowledge(id);
+                    return self.stuck(ctx, id, device);
+                }
             }
         }
         if self.convs.get(&id).is_some_and(|conv| conv.cursor > before) {
@@ -115,6 +129,13 @@ impl Session {
         } else {
             self.catch_up(ctx, id);
         }
+    }
+
+    /// Asks for one row by HTTP: it is too big for a frame.
+    pub(super) fn ask_row(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, number: u64) {
+        self.live.entry(id).or_default().fetching = true;
+        let path = format!("/api/conversations/{id}/rows?after={}&limit=1", number - 1);
+        self.ask(ctx, Waits::Rows { conversation: id }, Draft::get(path));
     }
 
     /// Says that rows are stored here; leaves after they are.
@@ -139,7 +160,7 @@ impl Session {
             }
             RowKind::Message => self.apply_message(id, row),
             // Leaving a group comes with groups; in direct conversations the server takes none.
-            RowKind::Proposal => Applied::Stuck,
+            RowKind::Proposal => self.altered(ctx, id, row),
         }
     }
 
@@ -160,8 +181,8 @@ impl Session {
     }
 
     fn apply_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
-        let Some(bytes) = &row.body else { return Applied::Stuck };
-        let Some(conv) = self.conversation(id) else { return Applied::Stuck };
+        let Some(bytes) = &row.body else { return self.altered(ctx, id, row) };
+        let Some(conv) = self.conversation(id) else { return Applied::Stuck(None) };
         let generation = conv.generation;
         let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(bytes.as_slice())));
         if let Some(pending) = conv.pending.as_mut()
@@ -171,23 +192,36 @@ impl Session {
             self.commit_passed(ctx, id);
             return Applied::Next;
         }
-        let Ok((change, data)) = self.groups.apply((id, generation), bytes.as_slice()) else { return Applied::Stuck };
-        let actor = change.actor.certificate();
-        if data.message != row.message || data.device != actor.device || row.device != actor.device {
-            return Applied::Stuck;
-        }
+        let Ok(change) = self.groups.apply((id, generation), row, bytes.as_slice()) else { return self.judge(ctx, id, row) };
         // Merging another's commit has dropped the own one.
         if let Some(conv) = self.conversation(id) {
             conv.pending = None;
         }
         self.requests.retain(|_, request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
         self.stalled.retain(|request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
-        for added in &change.added {
+        self.show_change(ctx, id, row, &change);
+        if change.external && !change.removed.is_empty() {
+            self.be_quiet(ctx, id);
+        }
+        self.look_at_wanted(ctx, id);
+        if let Some(live) = self.live.get_mut(&id) {
+            live.hold = false;
+            live.altered = 0;
+        }
+        Applied::Next
+    }
+
+    /// Who came and who went, one calm line an account.
+    pub(super) fn show_change(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row, change: &Change) {
+        // Who replaces the own leaf neither comes nor goes.
+        let back = |leaf: &mls::rules::Leaf| change.external && leaf.device() == change.actor.certificate().device;
+        let comes = (change.external && !change.removed.iter().any(back)).then_some(&change.actor);
+        for added in change.added.iter().chain(comes) {
             self.wanted.remove(&(id, added.certificate().device));
             self.note_identity(ctx, added.certificate().account, added.identity());
         }
-        let mut accounts: Vec<_> = change.added.iter().map(|added| (added.certificate().account, true)).collect();
-        accounts.extend(change.removed.iter().map(|leaf| (leaf.account(), false)));
+        let mut accounts: Vec<_> = change.added.iter().chain(comes).map(|added| (added.certificate().account, true)).collect();
+        accounts.extend(change.removed.iter().filter(|leaf| !back(leaf)).map(|leaf| (leaf.account(), false)));
         accounts.sort_unstable();
         accounts.dedup();
         for (place, (account, came)) in accounts.into_iter().enumerate() {
@@ -195,11 +229,6 @@ impl Session {
             let line = if came { SystemLine::DeviceAdded { name } } else { SystemLine::DeviceRemoved { name } };
             self.system_line(id, row.number, u64::try_from(place).unwrap_or(0), row.at, line);
         }
-        self.look_at_wanted(ctx, id);
-        if let Some(live) = self.live.get_mut(&id) {
-            live.hold = false;
-        }
-        Applied::Next
     }
 
     fn apply_message(&mut self, id: ConversationId, row: &Row) -> Applied {
@@ -207,7 +236,7 @@ impl Session {
             self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
             return Applied::Next;
         };
-        let Some(conv) = self.convs.get(&id) else { return Applied::Stuck };
+        let Some(conv) = self.convs.get(&id) else { return Applied::Next };
         let opened = self.groups.open((id, conv.generation), bytes.as_slice()).and_then(|opened| fits(row, opened));
         let Ok((k, content, opened)) = opened else {
             // Named, never silent; the rows after it are not in danger, for every sender has a chain of its own.

@@ -1,14 +1,17 @@
-//! Coming back into the note to self when no own browser is left to add this one.
+//! Coming in by an external commit (RFC 9420 §12.4.3.2), for a device that nobody else can bring in.
 //!
-//! Every leaf of that group must carry this account's own identity key, so a server can at most serve an older state of one's
-//! own devices. Conversations with others wait for a member instead: without an anchor from the archive a joiner could be
-//! led into an old branch (protocol §3, devices).
+//! What it must fit, so that no server can lead it into an old branch: after a commit that could not be applied, the own last
+//! state run forward (`repair`); in the note to self and after a Welcome that could not be opened, leaves that are all
+//! browsers of the newest statements. Every other device waits for a member (protocol §3, devices).
 
-use shared::{ConversationId, MessageId, Millis, authenticated::CommitData, http as body, policy::Kind, time::SECOND};
+use shared::{
+    Code, ConversationId, MessageId, Millis, authenticated::CommitData, http as body, policy::Kind, time::MINUTE, time::SECOND,
+};
 
+use super::repair::Ahead;
 use crate::{
-    http::{self, Draft},
-    mls::External,
+    http::{self, Draft, Refusal},
+    mls::{External, GroupError},
     output::Method,
     rows::Standing,
     session::{Ctx, Session, Waits},
@@ -17,83 +20,181 @@ use crate::{
 
 /// How long a Welcome of an own online browser is waited for.
 const PATIENCE: u64 = 3 * SECOND;
+/// So many tries of a device that can't follow go by without a pause: others come back in at the same time.
+const AT_ONCE: u32 = 8;
+/// Place of the line that counts what could not be read.
+const PLACE: u64 = 900;
 
-/// A way back, under way.
+/// A way in, under way.
 pub(crate) struct Rejoining {
     pub(crate) at: Millis,
     pub(crate) asked: bool,
+    /// Of a group this device was in.
+    pub(super) ahead: Option<Ahead>,
     prepared: Option<(u32, External)>,
+    failures: u32,
+}
+
+impl Rejoining {
+    pub(super) const fn at(at: Millis) -> Self {
+        Self { at, asked: false, ahead: None, prepared: None, failures: 0 }
+    }
+}
+
+/// Why no external commit is offered now.
+enum Not {
+    /// The answer is of another state than the one this device arrived at, or of one it must not come into.
+    Yet,
+    /// Nobody can come in from this group info.
+    Ever,
 }
 
 impl Session {
-    /// The note exists and this device is not in it.
+    /// The conversation exists and this device is not in it.
     pub(crate) fn rejoin_later(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
-        let at = ctx.now.plus(PATIENCE + ctx.entropy.below(PATIENCE));
-        self.rejoining.insert(id, Rejoining { at, asked: false, prepared: None });
+        let longer = self.rejoining.get(&id).map_or(0, |rejoining| rejoining.failures.saturating_sub(AT_ONCE).min(6));
+        let at = ctx.now.plus((PATIENCE << longer).min(5 * MINUTE) + ctx.entropy.below(PATIENCE));
+        let rejoining = self.rejoining.entry(id).or_insert_with(|| Rejoining::at(at));
+        rejoining.at = at;
+        rejoining.asked = false;
     }
 
     pub(crate) fn rejoin_due(&mut self, ctx: &mut Ctx<'_>) {
-        let awaited = |conv: Option<&crate::rows::Conv>| conv.is_some_and(|conv| conv.standing == Standing::Awaited);
-        self.rejoining.retain(|id, _| awaited(self.convs.get(id)));
+        let out = |standing| matches!(standing, Standing::Awaited | Standing::Stuck);
+        self.rejoining.retain(|id, _| self.convs.get(id).is_some_and(|conv| out(conv.standing)));
         let now = ctx.now;
         let due: Vec<_> = self.rejoining.iter().filter(|(_, r)| !r.asked && r.at <= now).map(|(id, _)| *id).collect();
         for id in due {
-            if let Some(rejoining) = self.rejoining.get_mut(&id) {
-                rejoining.asked = true;
+            if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Stuck) {
+                self.repair(ctx, id);
+            } else {
+                self.ask_group_info(ctx, id);
             }
-            self.ask(ctx, Waits::GroupInfo { conversation: id }, Draft::get(format!("/api/conversations/{id}/group-info")));
         }
+    }
+
+    pub(super) fn ask_group_info(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        if let Some(rejoining) = self.rejoining.get_mut(&id) {
+            rejoining.asked = true;
+        }
+        self.ask(ctx, Waits::GroupInfo { conversation: id }, Draft::get(format!("/api/conversations/{id}/group-info")));
     }
 
     pub(crate) fn group_info(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
-        let prepared = http::cbor::<body::GroupInfo>(answer).ok().and_then(|info| self.prepare(ctx, id, &info));
-        let Some((draft, generation, external)) = prepared else { return self.rejoin_later(ctx, id) };
-        if let Some(rejoining) = self.rejoining.get_mut(&id) {
-            rejoining.prepared = Some((generation, external));
-            self.ask(ctx, Waits::Rejoin { conversation: id }, draft);
+        let Ok(info) = http::cbor::<body::GroupInfo>(answer) else { return self.rejoin_later(ctx, id) };
+        match self.prepare(ctx, id, &info) {
+            Ok((draft, external)) => {
+                if let Some(rejoining) = self.rejoining.get_mut(&id) {
+                    rejoining.prepared = Some((info.generation, external));
+                    self.ask(ctx, Waits::Rejoin { conversation: id }, draft);
+                }
+            }
+            Err(Not::Yet | Not::Ever) => self.rejoin_failed(ctx, id),
         }
     }
 
-    fn prepare(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, info: &body::GroupInfo) -> Option<(Draft, u32, External)> {
+    fn prepare(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, info: &body::GroupInfo) -> Result<(Draft, External), Not> {
+        let ahead = self.rejoining.get(&id).and_then(|rejoining| rejoining.ahead.as_ref());
+        let stuck = ahead.is_some();
+        let tree = match ahead {
+            Some(Ahead { shadow, .. }) if shadow.fits(info.group_info.as_slice()) => shadow.tree().map_err(|_| Not::Yet)?,
+            Some(_) => return Err(Not::Yet),
+            None => info.tree.0.clone(),
+        };
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
-        let at = (id, info.generation);
-        let external = self.groups.join_external(at, info.group_info.as_slice(), info.tree.as_slice(), &data).ok()?;
-        let me = self.me.account;
-        let own = external
-            .leaves
-            .iter()
-            .all(|leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice());
-        if !own || external.policy.kind != Kind::Note || !external.policy.names(me) || external.made.epoch != info.epoch {
-            return None;
+        let external = self
+            .groups
+            .join_external((id, info.generation), info.group_info.as_slice(), &tree, &data)
+            .map_err(|error| if error == GroupError::External { Not::Ever } else { Not::Yet })?;
+        if external.made.epoch != info.epoch || !(stuck || self.may_come_in(id, &external)) {
+            return Err(Not::Yet);
         }
         let (commit, _) = self.commit_body(info.generation, message, &external.made);
-        let draft = Draft::cbor(Method::Post, &format!("/api/conversations/{id}/commits"), &commit);
-        Some((draft, info.generation, external))
+        Ok((Draft::cbor(Method::Post, &format!("/api/conversations/{id}/commits"), &commit), external))
+    }
+
+    /// Without a state of its own to start from, a device comes only into a note to self, whose leaves are all its own account's.
+    fn may_come_in(&self, id: ConversationId, external: &External) -> bool {
+        let me = self.me.account;
+        let own =
+            |leaf: &mls::rules::Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
+        let kind = self.convs.get(&id).and_then(|conv| Kind::from_byte(conv.kind));
+        kind == Some(external.policy.kind)
+            && external.policy.kind == Kind::Note
+            && external.policy.names(me)
+            && external.leaves.iter().all(own)
     }
 
     pub(crate) fn rejoined(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
-        let prepared = self.rejoining.remove(&id).and_then(|rejoining| rejoining.prepared);
-        let (Some((generation, external)), Ok(committed)) = (prepared, http::cbor::<body::Committed>(answer)) else { return };
-        if self.convs.get(&id).is_none_or(|conv| conv.standing != Standing::Awaited) {
+        let Some(standing) = self.convs.get(&id).map(|conv| conv.standing) else { return };
+        let Some(Rejoining { ahead, prepared: Some((generation, external)), .. }) = self.rejoining.remove(&id) else { return };
+        let Ok(committed) = http::cbor::<body::Committed>(answer) else { return self.rejoin_later(ctx, id) };
+        if !matches!(standing, Standing::Awaited | Standing::Stuck) {
             return;
         }
-        self.groups.joined_external(external.rows);
+        self.groups.joined_external((id, generation), external.rows);
         let now = ctx.now;
+        let number = committed.number;
+        let stuck = ahead.is_some();
+        // Between the last row run over and the own commit there are messages only: a commit would have taken the epoch.
+        let missed = ahead.as_ref().map_or(0, |ahead| ahead.missed + number.saturating_sub(ahead.cursor + 1));
         if let Some(conv) = self.conversation(id) {
             conv.standing = Standing::Joined;
             conv.generation = generation;
-            conv.cursor = committed.number;
-            conv.since = committed.number;
-            conv.peers.clear();
+            conv.cursor = number;
+            conv.wedge = None;
             conv.since_path = 0;
             conv.path_at = now;
+            if ahead.is_none() {
+                conv.since = number;
+            }
+            if missed > 0 || ahead.is_none() {
+                conv.peers.clear();
+            }
         }
         let live = self.live.entry(id).or_default();
-        live.head = live.head.max(committed.number);
-        self.system_line(id, committed.number, 0, committed.at, SystemLine::JoinedLate);
+        live.head = live.head.max(number);
+        live.hold = false;
+        match (ahead, missed) {
+            (None, _) => self.system_line(id, number, 0, committed.at, SystemLine::JoinedLate),
+            (Some(_), 0) => {}
+            (Some(_), count) => self.system_line(id, number - 1, PLACE, committed.at, SystemLine::Hole { count }),
+        }
+        if stuck {
+            self.be_quiet(ctx, id);
+        }
+        self.look_at_wanted(ctx, id);
         self.acknowledge(id);
         self.catch_up_anyway(ctx, id);
         self.pump(ctx, id);
+    }
+
+    /// The server did not take it. When another's commit came first, the next try joins from that one.
+    pub(crate) fn rejoin_refused(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, refusal: &Refusal) {
+        match refusal.code() {
+            Some(Code::StaleEpoch | Code::StaleGeneration) if self.is_stuck(id) => {
+                self.repair_soon(ctx, id);
+                self.catch_up_anyway(ctx, id);
+            }
+            _ => self.rejoin_failed(ctx, id),
+        }
+    }
+
+    fn rejoin_failed(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+        let Some(rejoining) = self.rejoining.get_mut(&id) else { return };
+        rejoining.prepared = None;
+        rejoining.failures += 1;
+        let often = rejoining.failures > AT_ONCE;
+        if often || !self.is_stuck(id) {
+            return self.rejoin_later(ctx, id);
+        }
+        // Somebody else has come back in meanwhile: his rows are asked for although no hint of them may have come.
+        self.repair_soon(ctx, id);
+        self.catch_up_anyway(ctx, id);
+    }
+
+    fn is_stuck(&self, id: ConversationId) -> bool {
+        self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Stuck)
     }
 }

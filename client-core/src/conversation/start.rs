@@ -251,5 +251,6 @@ pub(crate) fn new_conv(id: ConversationId, kind: Kind, with: AccountId, standing
         parents: vec![],
         since_path: 0,
         path_at: now,
+        wedge: None,
     }
 }

@@ -95,7 +95,9 @@ export type SystemLine =
   | { line: 'device-removed'; name: string }
   | { line: 'key-changed'; name: string }
   | { line: 'reset'; name: string }
-  | { line: 'hole'; count: number };
+  | { line: 'hole'; count: number }
+  | { line: 'disturbed'; name: string } // somebody's browser made a change nobody can follow
+  | { line: 'altered' }; // the server changed what somebody's browser signed
 
 export interface Device {
   id: Id;

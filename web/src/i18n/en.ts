@@ -173,6 +173,8 @@ export const en = {
   'system.key-changed': (name: string) => `${name}’s safety number changed. That happens with a reset account.`,
   'system.reset': (name: string) => `${name} started over with a new account of this name.`,
   'system.hole': (n: number) => many(n, 'One message can’t be shown here.', '# messages can’t be shown here.'),
+  'system.disturbed': (name: string) => `A browser of ${name} made a change here that can’t be followed. It was kept as evidence, and this conversation repaired itself.`,
+  'system.altered': 'The server delivered a change here that nobody’s browser made like this. Nothing of it was taken over.',
   'system.compare': 'Compare it',
 
   'write.form': 'Write',
