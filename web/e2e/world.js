@@ -6,6 +6,7 @@ import { openPage, quit, watchRequests } from './browser.js';
 import { password, username } from './names.js';
 import * as on from './page.js';
 import { searchServer } from './readable.js';
+import { Recorder } from './recorder.js';
 import { Relay } from './relay.js';
 import { freePort, Server } from './server.js';
 
@@ -20,8 +21,11 @@ export class World {
     Object.assign(this, given);
   }
 
-  /** `lines`: how many lines of their own people can be given; 0 means that all reach the server directly. */
-  async open({ lines = 0, options = [] } = {}) {
+  /**
+   * `lines`: how many lines of their own people can be given; 0 means that all reach the server directly. With `recorded` the
+   * one line there is keeps every byte.
+   */
+  async open({ lines = 0, options = [], recorded = false } = {}) {
     const folder = mkdtempSync(join(tmpdir(), 'sotto-e2e-'));
     const ports = [];
     for (let count = 0; count < Math.max(1, lines); count += 1) ports.push(await freePort());
@@ -29,7 +33,11 @@ export class World {
     this.server = new Server({ binary: this.binary, folder, ports, host, options });
     this.server.certificatesFrom(this.certificates);
     await this.server.start();
-    if (lines) this.relays = ports.map(port => new Relay({ port, host: '127.0.0.1', target: host }));
+    const ends = { host: '127.0.0.1', target: host };
+    if (recorded) {
+      this.recorder = new Recorder({ port: ports[0], ...ends, certificates: join(this.server.data, 'certs') });
+      this.relays = [this.recorder];
+    } else if (lines) this.relays = ports.map(port => new Relay({ port, ...ends }));
     for (const relay of this.relays) await relay.open();
     return this;
   }

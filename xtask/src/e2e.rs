@@ -51,12 +51,12 @@ fn ready() -> Result<std::path::PathBuf> {
     dist::dist()
 }
 
-/// The tool that puts a lie into a stopped server's database, as the option that names it; nothing while there is no such tool.
+/// The tool that puts a lie into a stopped server's database, as the option that names it; the one that guesses passwords lies beside it.
 fn plant() -> Result<Vec<std::ffi::OsString>> {
     if !root::root().join("sim/src/bin/plant-reset.rs").is_file() {
         return Ok(Vec::new());
     }
-    process::run(&mut process::cargo(["build", "--quiet", "--package", "sim", "--bin", "plant-reset"]))?;
+    process::run(&mut process::cargo(["build", "--quiet", "--package", "sim", "--bin", "plant-reset", "--bin", "guess"]))?;
     Ok(vec!["--plant".into(), root::target().join("debug/plant-reset").into()])
 }
 
