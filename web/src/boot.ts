@@ -27,7 +27,8 @@ async function start(): Promise<Worker> {
 }
 
 // Browsers enforce integrity of the sheet when it is named with one, but say nothing to the page: look for it.
-if ([...document.styleSheets].some(sheet => sheet.href === location.origin + STYLE.url)) {
+// A refused one is not in the list in Chromium; in Firefox it is, and empty.
+if ([...document.styleSheets].some(sheet => sheet.href === location.origin + STYLE.url && sheet.cssRules.length > 0)) {
   const core = start();
   core.catch(fail);
   Object.defineProperty(globalThis, 'sotto', { value: { core, again: start, fail }, configurable: true });
