@@ -1,4 +1,4 @@
-// A core with canned data and a little behaviour, for pictures and for trying screens by hand.
+// A core with canned data and a little behaviour, for pictures and for the cases of e2e/screens.
 import type { AppState, Command, Commands, Conversation, Core, Event, Failure, Id, Message, MessageState, Person, SystemLine } from '../src/core/types';
 
 const hex = (n: number) => n.toString(16).padStart(32, '0');
@@ -166,7 +166,7 @@ export function mockCore(scene: string): Core {
     on(listener) { listeners.add(listener); return () => { listeners.delete(listener); }; },
     run: (command, args) => (commands[command] as (a: unknown) => Promise<never>)(args),
   };
-  // For trying things by hand and for pictures.
+  // What the cases of e2e/screens let happen.
   Object.assign(globalThis, { mock: { change, put, touch, messages, conversations, hear: (text: string) => { const list = messages.get(hex(11)) as Message[]; put({ id: hex(nextId++), conversation: hex(11), order: (list.at(-1)?.order ?? 0) + 1000, author: bob, own: false, kind: 'text', text, system: null, at: Date.now(), state: 'stored' }); } } });
   return core;
 }

@@ -1,4 +1,4 @@
-// Serves one built folder under the headers of the product, for pictures.
+// Serves one built folder under the headers of the product, for pictures and for the cases of e2e/screens.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';

@@ -34,6 +34,8 @@ cargo xtask <command>
                            every fuzz target, or the named ones, a minute each
   e2e [chromium|firefox] [filter]
                            the browser suite against the release binary
+  screens [chromium|firefox] [filter]
+                           how the screens behave over canned data
   shots                    a picture of every screen into docs/shots
   size                     what a first visit has to load, against its budget
   readable                 searches what the last browser run left on the server for its texts
@@ -66,6 +68,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "bench" => e2e::bench(rest),
         "fuzz" => fuzz::run(rest),
         "e2e" => e2e::run(rest),
+        "screens" => e2e::screens(rest).map(drop),
         "shots" => e2e::shots(),
         "size" => size::check().map(|lines| lines.iter().for_each(|line| println!("{line}"))),
         "readable" => readable::check().map(|lines| lines.iter().for_each(|line| println!("{line}"))),

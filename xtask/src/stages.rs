@@ -21,7 +21,7 @@ const fn stage(name: &'static str, needs: Option<&'static str>, work: fn() -> Re
 }
 
 /// The compiled ones stand in the order that shares most of what is compiled.
-const STAGES: [Stage; 17] = [
+const STAGES: [Stage; 18] = [
     stage("fmt", None, || quiet(process::cargo(["fmt", "--all", "--check"]))),
     stage("tests", None, tests),
     stage("clippy", None, || quiet(clippy_native())),
@@ -31,6 +31,7 @@ const STAGES: [Stage; 17] = [
     stage("web", None, || web::build().map(|_| Vec::new())),
     stage("clippy-wasm", None, clippy_wasm),
     stage("web-check", Some("web"), web_check),
+    stage("screens", Some("web"), || e2e::screens(&[]).map(|said| lines(&said, "screens "))),
     stage("wasm-chromium", None, || wasm_tests("chromium")),
     stage("wasm-firefox", None, || wasm_tests("firefox")),
     stage("release", Some("web"), || quiet(process::cargo(["build", "--release", "--package", "server", "--bin", "sotto"]))),

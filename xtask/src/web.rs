@@ -13,8 +13,12 @@ use std::process::Command;
 const CRATES: [&str; 5] = ["shared", "mls", "client-core", "client-store", "client-wasm"];
 const GENERATED: &str = "web/src/core/generated/pkg";
 const DIST: &str = "web/dist";
+/// The same screens over canned data, for pictures and for the stage `screens`.
+const LOOK: &str = "web/look/dist";
 /// What is no input of the page: results, packages, and what looks at it from outside.
 const NOT_PAGE: [&str; 5] = ["node_modules", "dist", "e2e", "look", "pkg"];
+/// The canned page knows no core, but what stands in `web/look`.
+const NOT_LOOK: [&str; 5] = ["node_modules", "dist", "e2e", "shots", "pkg"];
 
 /// Parts of SQLite nobody here uses, and ciphers other than ChaCha20: about 220 KB of code.
 const SQLITE_WITHOUT: [&str; 12] = [
@@ -117,6 +121,15 @@ fn page() -> Result<PathBuf> {
         process::run(process::node(&root, "node", ["--input-type=module", "--eval", COMPRESS]).arg(&dist))
     })?;
     Ok(dist)
+}
+
+/// Builds the page over canned data if it is out of date.
+pub(crate) fn look() -> Result<()> {
+    tools::for_page()?;
+    let root = root::root();
+    let mut inputs = Digest::new();
+    inputs.add_tree(&root, "web", &NOT_LOOK)?;
+    once("look", &inputs, LOOK, || process::run(&mut process::node(&root.join("web"), "npm", ["run", "--silent", "look"])))
 }
 
 /// Runs `work` unless these inputs have already made exactly what lies in `output`.

@@ -65,7 +65,8 @@ fn proofs(cell: &str) -> Vec<String> {
     all.into_iter().filter(|word| !word.is_empty()).collect()
 }
 
-/// A path of the tree, a Rust test function (its module path may stand before it), or the quoted name of a script's test.
+/// A path of the tree, a Rust test function (its module path may stand before it), or the quoted name of a script's test:
+/// those of the browser suites in `web/e2e` and of the page's own.
 fn exists(tree: &Tree, proof: &str) -> bool {
     if tree.has(proof) {
         return true;
@@ -75,7 +76,7 @@ fn exists(tree: &Tree, proof: &str) -> bool {
     let quoted = [format!("'{proof}'"), format!("\"{proof}\""), format!("`{proof}`")];
     tree.files.iter().any(|file| {
         let rust = file.path.ends_with(".rs") && file.text.contains(&function);
-        let script = [".ts", ".js", ".mjs"].iter().any(|end| file.path.ends_with(end));
+        let script = file.path.ends_with(".test.ts") || file.path.starts_with("web/e2e/") && file.path.ends_with(".js");
         rust || script && quoted.iter().any(|name| file.text.contains(name.as_str()))
     })
 }
@@ -90,7 +91,9 @@ mod tests {
         Tree::of(&[
             (TRACE, &text),
             ("sim/src/a.rs", "#[test]\nfn it_holds() {}\n"),
-            ("web/e2e/a.js", "test('two people talk')\n"),
+            ("web/e2e/cases/a.js", "name: 'two people talk',\n"),
+            ("web/e2e/screens/b.js", "name: 'nothing moves',\n"),
+            ("web/src/i18n/en.ts", "'not a test': 'Not a test',\n"),
         ])
     }
 
@@ -99,6 +102,7 @@ mod tests {
         let good = table(|name| match name {
             "F001" => Some("| F001 | done | `sim::a::it_holds` |".into()),
             "U01" => Some("| U01 | done | two people talk, sim/src/a.rs |".into()),
+            "U04" => Some("| U04 | done | `nothing moves` |".into()),
             _ => None,
         });
         assert_eq!(trace(&good), Vec::<String>::new());
@@ -117,6 +121,7 @@ mod tests {
     #[test]
     fn done_without_an_existing_test_is_found() {
         assert_eq!(trace(&table(|name| (name == "F007").then(|| "| F007 | done | `no_such_test` |".into()))).len(), 1);
+        assert_eq!(trace(&table(|name| (name == "F007").then(|| "| F007 | done | `not a test` |".into()))).len(), 1);
         assert_eq!(trace(&table(|name| (name == "F007").then(|| "| F007 | done | |".into()))).len(), 1);
     }
 }
