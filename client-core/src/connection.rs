@@ -89,9 +89,7 @@ impl Session {
         if self.link.stage == Stage::Resuming {
             return;
         }
-        if matches!(self.link.stage, Stage::Opening | Stage::Greeting | Stage::Online) {
-            self.effects.push(Output::CloseSocket);
-        }
+        self.hang_up();
         self.link.stage = Stage::Resuming;
         self.link.deadline = Some(ctx.now.plus(MINUTE));
         let start = body::ResumeStart { device_id: self.me.device };
@@ -137,8 +135,8 @@ impl Session {
         self.listed = false;
     }
 
-    /// The line broke somewhere: close, wait with jitter, try again (0.5 s, 1 s, 2 s … 30 s).
-    pub(crate) fn broken(&mut self, ctx: &mut Ctx<'_>) {
+    /// Closes the socket, if there is one. What was under way on it will not be answered any more.
+    fn hang_up(&mut self) {
         if matches!(self.link.stage, Stage::Opening | Stage::Greeting | Stage::Online) {
             self.effects.push(Output::CloseSocket);
         }
@@ -150,6 +148,11 @@ impl Session {
             live.fetching = false;
             live.hold = false;
         }
+    }
+
+    /// The line broke somewhere: close, wait with jitter, try again (0.5 s, 1 s, 2 s … 30 s).
+    pub(crate) fn broken(&mut self, ctx: &mut Ctx<'_>) {
+        self.hang_up();
         if self.ended || self.me.superseded {
             return;
         }
@@ -298,6 +301,7 @@ impl Session {
             return self.superseded();
         }
         self.confirm();
+        self.greeted_by(ctx, &hello);
         self.link.stage = Stage::Online;
         self.link.failures = 0;
         self.link.deadline = None;
@@ -343,6 +347,7 @@ impl Session {
             self.catch_up(ctx, id);
             self.push_commit(ctx, id);
             self.pump(ctx, id);
+            self.offer_again(ctx, id);
         }
     }
 

@@ -22,7 +22,8 @@ impl Session {
     /// A line of Sotto's own, beside row `number`. `place` keeps several lines of one row apart.
     pub(crate) fn system_line(&mut self, id: ConversationId, number: u64, place: u64, at: Millis, line: SystemLine) {
         let Some(conv) = self.convs.get(&id) else { return };
-        let order = number * ORDERS + 1 + place.min(ORDERS - 2);
+        let order = (number + conv.shift) * ORDERS + 1 + place.min(ORDERS - 2);
+        let shift = conv.shift;
         let digest: [u8; 32] = Sha256::new()
             .chain_update(b"system line")
             .chain_update(id.as_bytes())
@@ -44,7 +45,7 @@ impl Session {
         };
         self.keep_message(MessageRow {
             message,
-            number: Some(number),
+            number: Some(number + shift),
             device: self.me.device,
             content: vec![],
             opener: vec![],

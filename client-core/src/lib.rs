@@ -24,6 +24,7 @@ pub mod input;
 mod mls;
 mod outbox;
 pub mod output;
+mod restore;
 mod rows;
 mod sealed;
 mod session;

@@ -423,6 +423,15 @@ fn check_row(row: &Row, bytes: &[u8], aad: &[u8], change: &Change) -> Result<(),
     signature::verify(&actor.key, Label::CommitBytes, &Sha256::digest(bytes), &signed).map_err(|_| GroupError::Signature)
 }
 
+/// The clear part of a sealed message, not verified: none when it is not one of ours.
+pub(crate) fn clear(sealed: &[u8]) -> Option<MessageData> {
+    let MlsMessageBodyIn::PrivateMessage(private) = group::message(sealed).ok()?.extract() else { return None };
+    match Authenticated::parse(private.aad()) {
+        Ok(Authenticated::Message(data)) => Some(data),
+        _ => None,
+    }
+}
+
 fn transcript(object: &MlsGroup) -> Result<[u8; 16], GroupError> {
     let hash = object.public_group().group_context().confirmed_transcript_hash();
     hash.first_chunk::<16>().copied().ok_or(GroupError::Row)

@@ -71,6 +71,7 @@ impl Session {
             at: now,
             number: None,
             failed: None,
+            place: None,
         };
         self.show_outgoing(&item);
         self.outbox.insert(key, item);
@@ -111,8 +112,9 @@ impl Session {
         self.outbox.range((id, 0)..=(id, u64::MAX)).find(|(_, item)| item.message == message).map(|(key, _)| *key)
     }
 
-    fn show_outgoing(&mut self, item: &Outgoing) {
-        let (order, state) = match item.number {
+    pub(crate) fn show_outgoing(&mut self, item: &Outgoing) {
+        let number = item.number.map(|number| self.local(item.conversation, number));
+        let (order, state) = match number {
             Some(number) => (number * ORDERS, MessageState::Stored),
             None if item.failed.is_some() => (WAITING + item.sequence, MessageState::Failed),
             None => (WAITING + item.sequence, MessageState::Sending),
@@ -120,7 +122,7 @@ impl Session {
         let message = view::Message {
             id: item.message,
             conversation: item.conversation,
-            order,
+            order: item.place.unwrap_or(order),
             author: self.person(self.me.account),
             own: true,
             kind: MessageKind::Text,
@@ -129,13 +131,8 @@ impl Session {
             at: item.at,
             state,
         };
-        let row = MessageRow {
-            message,
-            number: item.number,
-            device: self.me.device,
-            content: item.content.0.clone(),
-            opener: item.k.0.clone(),
-        };
+        let row =
+            MessageRow { message, number, device: self.me.device, content: item.content.0.clone(), opener: item.k.0.clone() };
         self.keep_message(row);
     }
 
@@ -196,20 +193,23 @@ impl Session {
         if keys.is_empty() {
             return;
         }
+        let behind = conv.behind;
         if (conv.since_path >= PATH_MESSAGES || ctx.now.since(conv.path_at) >= PATH_AGE) && conv.pending.is_none() {
             self.renew_path(ctx, id);
         }
         if self.convs.get(&id).is_some_and(|conv| conv.since_path >= PATH_MESSAGES && conv.pending.is_some()) {
             return;
         }
-        let Ok((epoch, _)) = self.groups.place((id, generation)) else { return };
+        let Ok((newest, _)) = self.groups.place((id, generation)) else { return };
+        // A server that was put back takes what was sealed for its epoch; nothing more can be sealed for that one.
+        let epoch = behind.unwrap_or(newest);
         for key in keys {
             let Some(item) = self.outbox.get(&key) else { continue };
             if self.in_flight.values().any(|(conversation, message)| (*conversation, *message) == (id, item.message)) {
                 continue;
             }
             let ready = item.sealed.iter().any(|v| v.generation == generation && v.epoch == epoch);
-            if !ready && !self.seal(key, generation) {
+            if !ready && (epoch != newest || !self.seal(key, generation)) {
                 return;
             }
             let Some(item) = self.outbox.get(&key) else { continue };
@@ -259,6 +259,15 @@ impl Session {
         self.pass_own(ctx, id);
         self.catch_up(ctx, id);
         self.pump(ctx, id);
+        self.offer_again(ctx, id);
+    }
+
+    /// The own row of a stored message has passed.
+    pub(crate) fn passed(&mut self, key: OutKey) {
+        if let Some(item) = self.outbox.remove(&key) {
+            self.dirty_out.insert(key);
+            self.keep_accepted(item);
+        }
     }
 
     pub(crate) fn own_row_stored(&mut self, id: ConversationId, message: MessageId, number: u64, at: Millis) {
@@ -285,8 +294,7 @@ impl Session {
             let next = conv.cursor + 1;
             let own = self.outbox.range((id, 0)..=(id, u64::MAX)).find(|(_, item)| item.number == Some(next));
             let Some(key) = own.map(|(key, _)| *key) else { break };
-            self.outbox.remove(&key);
-            self.dirty_out.insert(key);
+            self.passed(key);
             if let Some(conv) = self.conversation(id) {
                 conv.cursor = next;
             }

@@ -85,6 +85,8 @@ pub enum Space {
     Outbox,
     /// People and their pins.
     Contact,
+    /// Own rows that the server has accepted, for a while.
+    Accepted,
 }
 
 impl Space {
@@ -97,6 +99,7 @@ impl Space {
             Self::Conversation => 2,
             Self::Outbox => 3,
             Self::Contact => 4,
+            Self::Accepted => 5,
         }
     }
     /// From its number.
@@ -108,6 +111,7 @@ impl Space {
             2 => Some(Self::Conversation),
             3 => Some(Self::Outbox),
             4 => Some(Self::Contact),
+            5 => Some(Self::Accepted),
             _ => None,
         }
     }

@@ -63,6 +63,9 @@ pub(crate) struct Me {
     /// The answer to this device's registration or enrolment has not come yet: the server may never have heard of it.
     #[n(20)]
     pub(crate) unconfirmed: bool,
+    /// What the page key of this store is derived from: a device that goes on in it brings it to a vault that lacks it.
+    #[cbor(n(21), default)]
+    pub(crate) store_secret: Bytes,
 }
 
 impl Me {
@@ -200,6 +203,18 @@ pub(crate) struct Conv {
     /// The row that can't be applied here, until this device is back in.
     #[n(24)]
     pub(crate) wedge: Option<Wedge>,
+    /// How far numbers of the server's present life lie behind those of this device: they are added where messages are placed.
+    #[cbor(n(30), default)]
+    pub(crate) shift: u64,
+    /// Hashes of the last commits applied.
+    #[cbor(n(31), default)]
+    pub(crate) commits: Vec<Bytes>,
+    /// The epoch the server has gone back to, while it is an older one than the group's here.
+    #[cbor(n(32), default)]
+    pub(crate) behind: Option<u64>,
+    /// The epoch in which this device came in: rows of earlier ones are not for it.
+    #[cbor(n(33), default)]
+    pub(crate) from_epoch: u64,
 }
 
 /// A row that the server accepted and that can't be applied here.
@@ -367,6 +382,29 @@ pub(crate) struct Outgoing {
     /// Refused for good: the code.
     #[n(11)]
     pub(crate) failed: Option<String>,
+    /// Where it was shown when the server had it: it keeps that place when it is offered again.
+    #[n(12)]
+    pub(crate) place: Option<u64>,
+}
+
+/// An own row that the server has accepted: offered again when the server was put back to an older copy.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Accepted {
+    #[n(0)]
+    pub(crate) conversation: ConversationId,
+    /// Order on this device, over all conversations.
+    #[n(1)]
+    pub(crate) sequence: u64,
+    /// When it was accepted.
+    #[n(2)]
+    pub(crate) at: Millis,
+    /// Either a message …
+    #[n(3)]
+    pub(crate) message: Option<Outgoing>,
+    /// … or a commit.
+    #[n(4)]
+    pub(crate) commit: Option<Pending>,
 }
 
 /// A message as sealed in one epoch.

@@ -25,7 +25,7 @@ use crate::{
     mls::Groups,
     outbox::OutKey,
     output::{Answer, Batch, Method, Row, Space},
-    rows::{Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
+    rows::{Accepted, Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
     view,
 };
 
@@ -70,6 +70,7 @@ pub(crate) enum Waits {
     Rows { conversation: ConversationId },
     GroupInfo { conversation: ConversationId },
     Rejoin { conversation: ConversationId },
+    Again { conversation: ConversationId, epoch: u64 },
 }
 
 /// A request that may have to be made again.
@@ -112,6 +113,7 @@ pub(crate) struct Session {
     pub(crate) contacts: BTreeMap<AccountId, Contact>,
     pub(crate) outbox: BTreeMap<OutKey, Outgoing>,
     pub(crate) evidence: BTreeMap<Vec<u8>, Evidence>,
+    pub(crate) accepted: BTreeMap<OutKey, Accepted>,
     pub(crate) sequence: u64,
     // What the present run changed.
     pub(crate) batch: Batch,
@@ -119,6 +121,7 @@ pub(crate) struct Session {
     pub(crate) dirty_convs: BTreeSet<ConversationId>,
     pub(crate) dirty_contacts: BTreeSet<AccountId>,
     pub(crate) dirty_out: BTreeSet<OutKey>,
+    pub(crate) dirty_accepted: BTreeSet<OutKey>,
     pub(crate) shows: Vec<view::Event>,
     pub(crate) effects: Vec<Output>,
     // What is true only while this process lives.
@@ -157,6 +160,7 @@ impl Session {
         let (mut me, mut convs, mut contacts, mut outbox, mut mls) =
             (None, BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), vec![]);
         let mut evidence = BTreeMap::new();
+        let mut accepted = BTreeMap::new();
         for row in snapshot.rows {
             let value = row.value.ok_or(Damaged)?;
             match row.space {
@@ -178,6 +182,10 @@ impl Session {
                     let item: Outgoing = decode(&value)?;
                     outbox.insert((item.conversation, item.sequence), item);
                 }
+                Space::Accepted => {
+                    let row: Accepted = decode(&value)?;
+                    accepted.insert((row.conversation, row.sequence), row);
+                }
             }
         }
         let mut me = me.ok_or(Damaged)?;
@@ -191,7 +199,7 @@ impl Session {
             Groups::new(Store::from_rows(mls), key, &me.identity.array().ok_or(Damaged)?, &certificate).map_err(|_| Damaged)?;
         // A superseded run stays so until the password makes a new device of it.
         let ended = me.superseded;
-        let sequence = outbox.values().map(|item| item.sequence).max().unwrap_or(0);
+        let sequence = outbox.keys().chain(accepted.keys()).map(|(_, sequence)| *sequence).max().unwrap_or(0);
         Ok(Self {
             me,
             groups,
@@ -199,12 +207,14 @@ impl Session {
             contacts,
             outbox,
             evidence,
+            accepted,
             sequence,
             batch: Batch::default(),
             me_dirty: true,
             dirty_convs: BTreeSet::new(),
             dirty_contacts: BTreeSet::new(),
             dirty_out: BTreeSet::new(),
+            dirty_accepted: BTreeSet::new(),
             shows: vec![],
             effects: vec![],
             link: Link::default(),
@@ -280,9 +290,14 @@ impl Session {
             let value = self.contacts.get(&id).map(codec::encode);
             batch.rows.push(Row { space: Space::Contact, key: id.as_bytes().to_vec(), value });
         }
+        let row_key = |key: OutKey| [&key.0.as_bytes()[..], &key.1.to_be_bytes()].concat();
         for key in core::mem::take(&mut self.dirty_out) {
             let value = self.outbox.get(&key).map(codec::encode);
-            batch.rows.push(Row { space: Space::Outbox, key: [&key.0.as_bytes()[..], &key.1.to_be_bytes()].concat(), value });
+            batch.rows.push(Row { space: Space::Outbox, key: row_key(key), value });
+        }
+        for key in core::mem::take(&mut self.dirty_accepted) {
+            let value = self.accepted.get(&key).map(codec::encode);
+            batch.rows.push(Row { space: Space::Accepted, key: row_key(key), value });
         }
         for id in core::mem::take(&mut self.dirty_convs) {
             let value = self.convs.get(&id).map(codec::encode);
@@ -494,6 +509,7 @@ impl Session {
             Waits::Rows { conversation } => self.rows(ctx, conversation, answer),
             Waits::GroupInfo { conversation } => self.group_info(ctx, conversation, answer),
             Waits::Rejoin { conversation } => self.rejoined(ctx, conversation, answer),
+            Waits::Again { conversation, epoch } => self.offered_again(ctx, conversation, epoch, answer),
         }
     }
 
@@ -528,6 +544,7 @@ impl Session {
                 self.begin_resume(ctx);
             }
             (Waits::Commit { conversation }, _) if !again => self.commit_refused(ctx, *conversation, &refusal),
+            (Waits::Again { conversation, .. }, _) if !again => self.again_refused(ctx, *conversation, &refusal),
             (Waits::ClaimForStart { conversation, .. }, _) if !again => self.start_failed(*conversation, refusal.into()),
             (Waits::WantedClaim { conversation, device } | Waits::WantedStatements { conversation, device }, _) => {
                 self.wanted_later(ctx, *conversation, *device);

@@ -259,6 +259,8 @@ fn settle_epoch(
         return Ok(EpochCheck::Same(stored));
     }
     sql.execute("UPDATE store_meta SET store_epoch = :epoch WHERE id = 1", named! { epoch: &drawn })?;
+    // One-time packages of the copy may have been handed out since. Every device makes new ones when it comes back.
+    sql.execute("DELETE FROM key_package WHERE last_resort = 0", &[])?;
     Ok(EpochCheck::Restored(drawn))
 }
 
@@ -380,7 +382,10 @@ mod tests {
         assert_eq!(check(&mut world, Some(epoch)).unwrap(), EpochCheck::Same(epoch));
         assert_eq!(check(&mut world, None).unwrap(), EpochCheck::Same(epoch), "nobody has used it yet");
         world.register("alice");
+        let once = "SELECT COUNT(*) FROM key_package WHERE last_resort = 0";
+        assert_eq!(world.number(once), 3);
         let EpochCheck::Restored(new) = check(&mut world, Some([9; 16])).unwrap() else { panic!("not noticed") };
+        assert_eq!(world.number(once), 0, "none is handed out twice");
         assert_ne!(new, epoch);
         assert_eq!(check(&mut world, Some(new)).unwrap(), EpochCheck::Same(new));
         assert!(matches!(check(&mut world, None).unwrap(), EpochCheck::Restored(_)), "the file is lost");

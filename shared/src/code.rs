@@ -83,8 +83,8 @@ codes! {
     ConversationExists = "conversation_exists", 409, None, "This conversation exists already", "Drop the new group, take the Welcome of the existing one.";
     /// A newer run of this device is or was connected: this one is a copy or was restored.
     Superseded = "superseded", 409, None, "This browser's data is an older copy", "Drop the group state and enrol as a new device.";
-    /// The client knows a store epoch that the server does not: the server was restored.
-    WentBack = "went_back", 409, None, "The server was restored from an older copy", "Offer again what it lacks.";
+    /// The device has rows that the server never had, under the same store epoch: an older copy was put back in silence.
+    WentBack = "went_back", 409, None, "The server was restored from an older copy", "Keep everything and try again. The operator deletes store.epoch and starts again; then offer again what is lacking.";
     /// An id was used for something else before.
     IdTaken = "id_taken", 409, None, "This id is in use already", "Draw another id.";
     /// The body or frame is larger than its limit.

@@ -281,6 +281,9 @@ pub struct Head {
     /// The last counter n stored of this device.
     #[n(2)]
     pub last_n: u64,
+    /// The epoch it takes rows for.
+    #[n(3)]
+    pub epoch: u64,
 }
 
 /// See [`ServerFrame::Hello`].
@@ -293,7 +296,8 @@ pub struct ServerHello {
     /// The server's clock.
     #[n(1)]
     pub time: Millis,
-    /// All conversations of the account this device has a leaf in, and those whose head is beyond the cursor.
+    /// All conversations of the account this device has a leaf in, and those whose head is beyond the cursor; all of them
+    /// when the client's store epoch is another.
     #[n(2)]
     pub heads: Vec<Head>,
     /// One-time key packages left of this device.
@@ -311,6 +315,9 @@ pub struct ServerHello {
     /// Cursors of the other accounts: what was delivered meanwhile.
     #[n(7)]
     pub delivered: Vec<Delivered>,
+    /// The last inbox item that is gone: a client whose numbers belong to another store epoch reads from here.
+    #[n(8)]
+    pub inbox: u64,
 }
 
 /// See [`ServerFrame::Delivered`].

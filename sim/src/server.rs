@@ -58,9 +58,21 @@ impl Server {
     #[must_use]
     #[expect(clippy::expect_used, reason = "a simulator without its database can only stop")]
     pub fn new(seed: [u8; 32], now: Millis) -> Self {
+        Self::with(Store::in_memory().expect("a database in memory"), seed, 0, now)
+    }
+
+    /// With this database, started for the `life`-th time. Nobody says which life of it this is: one that was used before
+    /// counts as put back.
+    ///
+    /// # Panics
+    /// When SQLite can't read it, or it belongs to another seed.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a simulator without its database can only stop")]
+    pub fn with(mut store: Store, seed: [u8; 32], life: u64, now: Millis) -> Self {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let keys = Keys::generate(&mut rng);
-        let mut store = Store::in_memory().expect("a database in memory");
+        // The keys are the seed's; whatever is drawn later differs from one start to the next.
+        rng.set_stream(life);
         let open = server_core::rules::Budget::of(1_000_000, 1_000);
         let rules = Rules {
             login_pair: open,
@@ -73,7 +85,7 @@ impl Server {
             ..Rules::default()
         };
         let mut context = Context { now, rng: &mut rng, rules: &rules, keys: &keys };
-        store.check_epoch(&mut context, None).expect("a new store epoch");
+        store.check_epoch(&mut context, None).expect("a store epoch");
         Self { store, keys, rules, rng, sockets: BTreeMap::new(), tickets: BTreeMap::new(), next: 0 }
     }
 

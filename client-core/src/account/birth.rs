@@ -102,6 +102,7 @@ fn new_device(
         superseded: false,
         welcomes: vec![],
         unconfirmed: true,
+        store_secret: store_secret.clone(),
     };
     let upload = DeviceUpload { certificate: certificate.as_bytes().into(), run, packages, last_resort };
     let store_key = derive::store_key(store_secret.as_slice(), owner.account);
@@ -163,35 +164,38 @@ pub(crate) fn account<K: Stretch>(
 }
 
 /// Another device of an account whose belongings are open: the body of the enrolment and the first content of its store.
+/// `before` goes on with its store, of this secret, as the new one.
 pub(crate) fn device(
     opened: &Opened,
-    retires: Option<DeviceId>,
+    before: Option<(DeviceId, Bytes)>,
     stay: bool,
     now: Millis,
     entropy: &mut Entropy,
 ) -> Result<(Enrol, NewDevice), CannotUnwrap> {
-    let before = opened.newest.content();
+    let account = opened.newest.content();
     let parts = device_key(entropy);
-    // A superseded device goes on with the store it has.
     let fresh = Bytes(entropy.array::<32>().to_vec());
-    let store_secret = retires.and_then(|old| opened.vault.store(old)).cloned().unwrap_or(fresh);
+    let old = before.as_ref().map(|(device, _)| *device);
+    let store_secret = before.map_or(fresh, |(_, secret)| secret);
+    // One that was signed out, or that a restored server has forgotten, is not there to be retired.
+    let retires = old.filter(|old| opened.newest.device(*old).is_some());
     let mut vault = opened.vault.clone();
-    vault.stores.retain(|store| Some(store.device) != retires);
+    vault.stores.retain(|store| Some(store.device) != old);
     vault.stores.push(StoreSecret { device: parts.0, secret: store_secret.clone() });
     let vault_number = opened.vault_number + 1;
-    let sealed = Bytes(vault.seal(&opened.root, before.account, vault_number, entropy));
-    let mut devices: Vec<StatedDevice> = before.devices.iter().filter(|device| Some(device.id) != retires).cloned().collect();
+    let sealed = Bytes(vault.seal(&opened.root, account.account, vault_number, entropy));
+    let mut devices: Vec<StatedDevice> = account.devices.iter().filter(|device| Some(device.id) != retires).cloned().collect();
     devices.push(StatedDevice { id: parts.0, key: parts.1.verifying_key().to_bytes(), suites: vec![SUITE_ID] });
     let content = statement::Content {
-        number: before.number + 1,
+        number: account.number + 1,
         previous: opened.newest.hash(),
         vault_number,
         secrets: statement::hash_of_secrets(opened.wraps.iter().map(|wrap| wrap.sealed.as_slice()), sealed.as_slice()),
         devices,
-        ..before.clone()
+        ..account.clone()
     };
     let statement = content.sign(&opened.identity, None).map_err(|_| CannotUnwrap)?;
-    let owner = Owner { account: before.account, handle: &before.handle, identity: &opened.identity, root: &opened.root };
+    let owner = Owner { account: account.account, handle: &account.handle, identity: &opened.identity, root: &opened.root };
     let device = new_device(&owner, parts, &statement, &store_secret, None, stay, now, entropy)?;
     let body =
         Enrol { device: device.upload.clone(), statement: statement.as_bytes().into(), vault: sealed, vault_number, retires };

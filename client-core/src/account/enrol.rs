@@ -10,14 +10,21 @@ use crate::{
 impl Session {
     /// Takes over the new device's identity and drops every group: they are joined again by Welcomes.
     pub(crate) fn become_device(&mut self, device: NewDevice) {
+        if self.me.superseded {
+            self.forget_accepted(None);
+        } else {
+            self.disown_accepted();
+        }
         // Every row, not only what changed since the last batch: secrets of the old device must not outlive it.
         let old = self.groups.store().keys();
         self.batch.rows.extend(old.into_iter().map(|key| Row { space: Space::Mls, key, value: None }));
         self.batch.rows.extend(crate::session::mls_rows(device.groups.store()));
         device.groups.store().commit();
         let (stay, theme, kit) = (self.me.stay, self.me.theme, self.me.kit.take());
+        // Numbers of rows in this store belong to the life of the server in which they came.
+        let store_epoch = self.me.store_epoch.take();
         self.me = device.me;
-        (self.me.stay, self.me.theme, self.me.kit) = (stay, theme, kit);
+        (self.me.stay, self.me.theme, self.me.kit, self.me.store_epoch) = (stay, theme, kit, store_epoch);
         self.groups = device.groups;
         self.me_dirty = true;
         let ids: Vec<_> = self.convs.keys().copied().collect();
@@ -25,6 +32,7 @@ impl Session {
             if let Some(conv) = self.convs.get_mut(&id) {
                 conv.standing = Standing::Awaited;
                 conv.pending = None;
+                conv.behind = None;
                 conv.n = 0;
                 conv.commitment = shared::Bytes(vec![0; 32]);
             }

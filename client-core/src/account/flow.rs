@@ -390,11 +390,16 @@ impl<K: Stretch> Client<K> {
                 return Err(Failure::new(code::NOT_NOW));
             }
             let superseded = self.session.as_ref().filter(|session| session.me.superseded).map(|session| session.me.device);
-            let device = self.session.as_ref().map(|session| session.me.device);
-            let stated = device.is_some_and(|device| opened.newest.device(device).is_some());
+            let device = self.session.as_ref().map(|session| (session.me.device, session.me.store_secret.clone()));
+            let stated = device.as_ref().is_some_and(|(device, _)| opened.newest.device(*device).is_some());
             if superseded.is_none() && stated {
                 return self.resume();
             }
+            // A store of an earlier version does not know its secret; the vault does.
+            let device = device.and_then(|(device, secret)| {
+                let secret = Some(secret).filter(|secret| !secret.0.is_empty());
+                secret.or_else(|| opened.vault.store(device).cloned()).map(|secret| (device, secret))
+            });
             return self.enrol_again(now, opened, device);
         }
         let here = self.slot.as_ref().filter(|slot| slot.account == account && opened.newest.device(slot.device).is_some());
@@ -413,7 +418,7 @@ impl<K: Stretch> Client<K> {
     }
 
     /// A superseded or dropped device goes on as a new one, in the store it has.
-    fn enrol_again(&mut self, now: Millis, opened: Opened, old: Option<shared::DeviceId>) -> Move {
+    fn enrol_again(&mut self, now: Millis, opened: Opened, old: Option<(shared::DeviceId, Bytes)>) -> Move {
         let stay = self.stay();
         let (body, device) = birth::device(&opened, old, stay, now, &mut self.entropy).map_err(cannot_unwrap)?;
         self.ask(Draft::cbor(Method::Post, "/api/devices", &body));

@@ -8,7 +8,7 @@ use crate::{
     http::{self, Draft, Refusal},
     mls::{Candidate, Made},
     output::Method,
-    rows::{Pending, Standing},
+    rows::{Conv, Pending, Standing},
     session::{Ctx, Session, Waits},
     view::SystemLine,
 };
@@ -36,9 +36,8 @@ impl Session {
 
     /// Makes a commit, unless one is under way.
     pub(crate) fn begin_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, candidates: Vec<Candidate>) -> bool {
-        let Some(conv) = self.convs.get(&id).filter(|conv| conv.standing == Standing::Joined && conv.pending.is_none()) else {
-            return false;
-        };
+        let idle = |conv: &&Conv| conv.standing == Standing::Joined && conv.pending.is_none() && conv.behind.is_none();
+        let Some(conv) = self.convs.get(&id).filter(idle) else { return false };
         let generation = conv.generation;
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
@@ -64,7 +63,7 @@ impl Session {
         let Some(pending) = self.convs.get(&id).and_then(|conv| conv.pending.clone()) else { return };
         let mut requests = self.requests.values().chain(&self.stalled);
         let asking = requests.any(|r| matches!(r.waits, Waits::Commit { conversation } if conversation == id));
-        if asking || pending.number.is_some() {
+        if asking || pending.number.is_some() || self.behind(id).is_some() {
             return;
         }
         let path = if pending.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
@@ -92,8 +91,10 @@ impl Session {
             return self.stuck(ctx, id, None);
         }
         let now = ctx.now;
+        if let Some(commit) = self.convs.get_mut(&id).and_then(|conv| conv.pending.take()) {
+            self.keep_commit(ctx, id, commit);
+        }
         if let Some(conv) = self.conversation(id) {
-            conv.pending = None;
             conv.cursor = number;
             conv.since_path = 0;
             conv.path_at = now;

@@ -121,7 +121,7 @@ impl Session {
         conv.peers.clear();
         conv.since_path = 0;
         conv.path_at = now;
-        self.dirty_convs.insert(item.conversation);
+        self.came_in(item.conversation);
         let live = self.live.entry(item.conversation).or_default();
         live.head = live.head.max(item.number);
         let line = if item.number == 1 { SystemLine::Started } else { SystemLine::JoinedLate };

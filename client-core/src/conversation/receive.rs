@@ -176,15 +176,17 @@ impl Session {
         }
         self.own_row_stored(id, row.message, row.number, row.at);
         self.in_flight.retain(|_, flying| *flying != (id, row.message));
-        self.outbox.remove(&key);
-        self.dirty_out.insert(key);
+        self.passed(key);
     }
 
     fn apply_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
         let Some(bytes) = &row.body else { return self.altered(ctx, id, row) };
-        let Some(conv) = self.conversation(id) else { return Applied::Stuck(None) };
-        let generation = conv.generation;
+        let Some(generation) = self.convs.get(&id).map(|conv| conv.generation) else { return Applied::Stuck(None) };
         let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(bytes.as_slice())));
+        if self.commit_known(ctx, id, row, &hash) {
+            return Applied::Next;
+        }
+        let Some(conv) = self.conversation(id) else { return Applied::Stuck(None) };
         if let Some(pending) = conv.pending.as_mut()
             && pending.hash == hash
         {
@@ -193,6 +195,7 @@ impl Session {
             return Applied::Next;
         }
         let Ok(change) = self.groups.apply((id, generation), row, bytes.as_slice()) else { return self.judge(ctx, id, row) };
+        self.note_commit(id, hash);
         // Merging another's commit has dropped the own one.
         if let Some(conv) = self.conversation(id) {
             conv.pending = None;
@@ -239,19 +242,27 @@ impl Session {
         let Some(conv) = self.convs.get(&id) else { return Applied::Next };
         let opened = self.groups.open((id, conv.generation), bytes.as_slice()).and_then(|opened| fits(row, opened));
         let Ok((k, content, opened)) = opened else {
+            if self.message_known(id, row) {
+                return Applied::Next;
+            }
             // Named, never silent; the rows after it are not in danger, for every sender has a chain of its own.
             self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
             return Applied::Next;
         };
-        self.follow_chain(id, row, &opened);
-        self.show_received(id, row, &k, content);
+        let fresh = self.follow_chain(id, row, &opened);
+        self.show_received(id, row, &k, content, fresh);
         Applied::Next
     }
 
-    /// Each device's messages are counted and chained: what is missing is seen.
-    fn follow_chain(&mut self, id: ConversationId, row: &Row, opened: &OpenedRow) {
+    /// Each device's messages are counted and chained: what is missing is seen. False for one that came before, in an earlier
+    /// life of the server.
+    fn follow_chain(&mut self, id: ConversationId, row: &Row, opened: &OpenedRow) -> bool {
         let data = &opened.data;
-        let Some(conv) = self.conversation(id) else { return };
+        let Some(conv) = self.conversation(id) else { return true };
+        let again = |peer: &Peer| peer.device == row.device && data.n <= peer.n && peer.commitment.as_slice() != data.previous;
+        if conv.shift > 0 && conv.peers.iter().any(again) {
+            return false;
+        }
         let known = conv.peers.iter_mut().find(|peer| peer.device == row.device);
         let missing = match known {
             Some(peer) => {
@@ -269,9 +280,10 @@ impl Session {
         if missing > 0 {
             self.system_line(id, row.number.saturating_sub(1), 900, row.at, SystemLine::Hole { count: missing });
         }
+        true
     }
 
-    fn show_received(&mut self, id: ConversationId, row: &Row, k: &[u8; 32], bytes: Vec<u8>) {
+    fn show_received(&mut self, id: ConversationId, row: &Row, k: &[u8; 32], bytes: Vec<u8>, fresh: bool) {
         let own = row.account == self.me.account;
         let read = content::read(&bytes);
         let (kind, text) = match &read {
@@ -281,7 +293,8 @@ impl Session {
         if let Ok(content) = &read {
             self.note_statement(row.account, content.statement, content.statement_hash.as_slice());
         }
-        let order = row.number * ORDERS;
+        let number = self.local(id, row.number);
+        let order = number * ORDERS;
         let message = view::Message {
             id: row.message,
             conversation: id,
@@ -296,20 +309,14 @@ impl Session {
         };
         if let Some(conv) = self.conversation(id) {
             conv.parents = vec![row.message];
-            if !own && order > conv.read {
+            if !own && fresh && order > conv.read {
                 conv.unread = conv.unread.saturating_add(1);
             }
             if own {
                 conv.unread = 0;
             }
         }
-        self.keep_message(MessageRow {
-            message,
-            number: Some(row.number),
-            device: row.device,
-            content: bytes,
-            opener: k.to_vec(),
-        });
+        self.keep_message(MessageRow { message, number: Some(number), device: row.device, content: bytes, opener: k.to_vec() });
     }
 
     /// A device of the other account has stored rows.
@@ -319,17 +326,18 @@ impl Session {
         if delivered.account == me || delivered.account != conv.with || delivered.number <= conv.delivered {
             return;
         }
+        let number = self.local(delivered.conversation, delivered.number);
         let Some(conv) = self.conversation(delivered.conversation) else { return };
         conv.delivered = delivered.number;
         if let Some(last) = conv.last.as_mut()
             && last.own
             && last.state == state_byte(MessageState::Stored)
-            && last.order <= delivered.number * ORDERS
+            && last.order <= number * ORDERS
         {
             last.state = state_byte(MessageState::Delivered);
         }
-        self.batch.delivered.push((delivered.conversation, delivered.number));
-        self.shows.push(view::Event::Delivered { conversation: delivered.conversation, number: delivered.number });
+        self.batch.delivered.push((delivered.conversation, number));
+        self.shows.push(view::Event::Delivered { conversation: delivered.conversation, number });
     }
 }
 

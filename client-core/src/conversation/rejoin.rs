@@ -153,6 +153,7 @@ impl Session {
                 conv.peers.clear();
             }
         }
+        self.came_in(id);
         let live = self.live.entry(id).or_default();
         live.head = live.head.max(number);
         live.hold = false;

@@ -186,6 +186,7 @@ impl Session {
                 self.outbox.insert((existing, key.1), item);
             }
         }
+        self.forget_accepted(Some(id));
         self.batch.moved.push((id, existing));
         self.shows.push(crate::view::Event::ConversationGone { conversation: id, replaced: existing });
         if let Some(starting) = self.starting.remove(&id) {
@@ -252,5 +253,9 @@ pub(crate) fn new_conv(id: ConversationId, kind: Kind, with: AccountId, standing
         since_path: 0,
         path_at: now,
         wedge: None,
+        shift: 0,
+        commits: vec![],
+        behind: None,
+        from_epoch: 0,
     }
 }

@@ -9,7 +9,7 @@ use super::rows;
 use crate::{
     account,
     context::Context,
-    device, key_package,
+    device, inbox, key_package,
     refusal::{Done, Outcome, errors},
     session::Caller,
     sql::Sql,
@@ -25,6 +25,9 @@ errors! {
         Run = Malformed;
         /// The device is gone.
         Gone = SessionEnded;
+        /// The device has rows that this database never had, under the same store epoch: an older copy was put back and
+        /// nobody said so. Numbers would be given twice, so this device is not served.
+        WentBack = WentBack;
         /// Neither run token is the stored one: a newer run was here, this is a copy or was restored.
         Superseded = Superseded;
     }
@@ -45,14 +48,17 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
     let device = device::rows::living(sql, caller.device())?.ok_or(HelloError::Gone)?;
     let store_epoch = store_epoch(sql)?.into();
     let restored = request.store_epoch.as_ref().is_some_and(|theirs| *theirs != store_epoch);
+    let cursor = |id| request.cursors.iter().find(|cursor| cursor.conversation == id).map_or(0, |cursor| cursor.number);
+    let heads = rows::heads(sql, caller.account(), caller.device())?;
+    if !restored && heads.iter().any(|(head, _)| cursor(head.conversation) > head.number) {
+        return Err(HelloError::WentBack.into());
+    }
     if !restored && device.run != request.run && device.run != request.next_run {
         return Err(HelloError::Superseded.into());
     }
     device::rows::put_run(sql, caller.device(), &request.next_run)?;
     let account = account::rows::existing(sql, caller.account())?;
-    let cursor = |id| request.cursors.iter().find(|cursor| cursor.conversation == id).map_or(0, |cursor| cursor.number);
-    let heads = rows::heads(sql, caller.account(), caller.device())?;
-    let heads = heads.into_iter().filter(|(head, leaf)| *leaf || head.number > cursor(head.conversation));
+    let heads = heads.into_iter().filter(|(head, leaf)| restored || *leaf || head.number > cursor(head.conversation));
     Ok(Done::quiet(ServerHello {
         store_epoch,
         time: context.now,
@@ -62,6 +68,7 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
         statement: account.statement_no,
         settings: account.settings_no,
         delivered: rows::delivered(sql, caller.account())?,
+        inbox: inbox::rows::gone(sql, caller.device())?,
     }))
 }
 
@@ -115,6 +122,40 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_put_back_in_silence_is_noticed_by_its_numbers() {
+        let mut world = World::new();
+        let ((mut person, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let id = world.pair(&mut alice, &mut bob);
+        let ahead = vec![Cursor { conversation: id, number: 2 }];
+        let hello = ClientHello { cursors: ahead.clone(), ..first(&alice.run, 1) };
+        assert_eq!(code(say(&mut world, &alice, &hello)), Code::WentBack);
+        let same = ClientHello { store_epoch: Some(world.epoch.into()), ..hello.clone() };
+        assert_eq!(code(say(&mut world, &alice, &same)), Code::WentBack);
+        // It is not mistaken for a copied profile, whose run token is old but whose numbers are.
+        assert_eq!(code(say(&mut world, &alice, &ClientHello { run: Bytes(vec![7; 16]), ..hello.clone() })), Code::WentBack);
+        // Under another store epoch all is in order: every conversation is named, and where the inbox begins.
+        let restored = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), ..hello };
+        let here = say(&mut world, &alice, &restored).unwrap().answer;
+        assert_eq!(here.heads, [Head { conversation: id, number: 1, last_n: 0, epoch: 1 }]);
+        let phone = world.second(&mut person);
+        let other = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), cursors: ahead, ..first(&phone.run, 1) };
+        assert_eq!(say(&mut world, &phone, &other).unwrap().answer.heads.len(), 1, "also without a leaf");
+    }
+
+    #[test]
+    fn it_says_where_the_inbox_begins() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let said = |world: &mut World, by: &Browser| say(world, by, &first(&by.run, 1)).unwrap().answer.inbox;
+        assert_eq!(said(&mut world, &bob), 0, "nothing was ever in it");
+        world.pair(&mut alice, &mut bob);
+        assert_eq!(said(&mut world, &bob), 0, "the Welcome is number 1");
+        let caller = bob.caller();
+        world.write(|sql, _| inbox::acknowledge(sql, &caller, 1)).unwrap();
+        assert_eq!(said(&mut world, &bob), 1, "and gone");
+    }
+
+    #[test]
     fn every_refusal() {
         let mut world = World::new();
         let (_, alice) = world.register("alice");
@@ -139,13 +180,13 @@ mod tests {
         world.write(|sql, _| crate::conversation::acknowledge(sql, &caller, &Cursor { conversation: id, number: 2 })).unwrap();
         let phone = world.second(&mut person);
         let here = say(&mut world, &alice, &first(&alice.run, 1)).unwrap().answer;
-        assert_eq!(here.heads, [Head { conversation: id, number: 2, last_n: 1 }]);
+        assert_eq!(here.heads, [Head { conversation: id, number: 2, last_n: 1, epoch: 1 }]);
         assert_eq!(here.delivered, [Delivered { conversation: id, account: bob.session.account(), number: 2 }]);
         assert_eq!((here.packages, here.statement, here.settings), (3, 2, 0));
         assert_eq!(here.time, world.now);
         // A device without a leaf hears of what is beyond its cursor.
         let there = say(&mut world, &phone, &first(&phone.run, 1)).unwrap().answer;
-        assert_eq!(there.heads, [Head { conversation: id, number: 2, last_n: 0 }]);
+        assert_eq!(there.heads, [Head { conversation: id, number: 2, last_n: 0, epoch: 1 }]);
         let all = vec![Cursor { conversation: id, number: 2 }];
         let there = say(&mut world, &phone, &ClientHello { cursors: all, ..first(&phone.run, 1) }).unwrap().answer;
         assert!(there.heads.is_empty());

@@ -422,7 +422,7 @@ pub(super) fn acknowledge(
 /// For Hello: every conversation the account is in, its head, the device's counter, whether the device has a leaf.
 pub(super) fn heads(sql: &mut dyn Sql, account: AccountId, device: DeviceId) -> Result<Vec<(Head, bool)>, SqlError> {
     sql.query(
-        "SELECT c.conv_id, c.head_seq, COALESCE(n.last_n, 0), l.device_id IS NOT NULL FROM conv_member m
+        "SELECT c.conv_id, c.head_seq, COALESCE(n.last_n, 0), c.epoch, l.device_id IS NOT NULL FROM conv_member m
          JOIN conv c ON c.conv_id = m.conv_id
          LEFT JOIN conv_leaf l ON l.conv_id = m.conv_id AND l.device_id = :device
          LEFT JOIN conv_device n ON n.conv_id = m.conv_id AND n.device_id = :device
@@ -430,7 +430,10 @@ pub(super) fn heads(sql: &mut dyn Sql, account: AccountId, device: DeviceId) -> 
         named! { account: &account, device: &device },
     )?
     .into_iter()
-    .map(|mut row| Ok((Head { conversation: row.take()?, number: row.take()?, last_n: row.take()? }, row.take()?)))
+    .map(|mut row| {
+        let head = Head { conversation: row.take()?, number: row.take()?, last_n: row.take()?, epoch: row.take()? };
+        Ok((head, row.take()?))
+    })
     .collect()
 }
 

@@ -60,6 +60,18 @@ pub(super) fn one(sql: &mut dyn Sql, device: DeviceId, number: u64) -> Result<Op
     .transpose()
 }
 
+/// The last item that is gone: what is kept begins behind it.
+pub(crate) fn gone(sql: &mut dyn Sql, device: DeviceId) -> Result<u64, SqlError> {
+    first(
+        sql,
+        "SELECT COALESCE((SELECT MIN(n) - 1 FROM device_inbox WHERE device_id = :device),
+                         (SELECT head_n FROM device_head WHERE device_id = :device), 0)",
+        named! { device: &device },
+    )?
+    .ok_or(SqlError::Shape("no number"))?
+    .take()
+}
+
 pub(super) fn drop_until(sql: &mut dyn Sql, device: DeviceId, number: u64) -> Result<(), SqlError> {
     sql.execute(
         "DELETE FROM device_inbox WHERE device_id = :device AND n <= :number",

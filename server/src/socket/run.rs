@@ -91,6 +91,11 @@ async fn greet(app: &App, session: &Session, outlet: &Arc<Outlet>, hello: Client
     };
     let refused = |refusal: server_core::Refusal| {
         crate::http::refusal::log(&refusal);
+        if refusal.code == Code::WentBack {
+            tracing::error!(
+                "a browser has rows that this database never had: it is an older copy. Stop, delete store.epoch, start"
+            );
+        }
         if refusal.code == Code::LoginRequired { Code::SessionEnded } else { refusal.code }
     };
     app.store.submit(operation, settle).map_err(refused)?;
