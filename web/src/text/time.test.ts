@@ -25,3 +25,12 @@ test('the clock is the reader’s, the words are the page’s', () => {
   expect(clock(['de-DE', 'en'], words).clock(now)).toBe('10:45');
   expect(clock(['de-DE'], words).full(now)).toMatch(/^Friday/);
 });
+
+test('twelve hours are written without a zero in front, twenty-four with one', () => {
+  const afternoon = new Date(2026, 10, 20, 14, 19).getTime(), night = new Date(2026, 10, 20, 2, 5).getTime();
+  expect(clock(['en-US'], words).clock(afternoon)).toMatch(/^2:19\sPM$/);
+  expect(clock(['en-US'], words).full(night)).toMatch(/\b2:05\sAM$/);
+  expect(clock(['ja-JP-u-hc-h11'], words).clock(night)).toMatch(/^2:05\sam$/i);
+  expect(gb.clock(night)).toBe('02:05');
+  expect(gb.full(night)).toMatch(/\b02:05$/);
+});

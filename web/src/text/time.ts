@@ -12,12 +12,14 @@ export interface Clock {
 export function clock(languages: readonly string[], words: { now: string; minutes(n: number): string; today: string; yesterday: string }): Clock {
   const language = languages.find(l => l.toLowerCase().startsWith('en')) ?? 'en-GB';
   const hourCycle = new Intl.DateTimeFormat(languages[0], { hour: 'numeric' }).resolvedOptions().hourCycle ?? 'h23';
+  // Nobody writes 02:19 PM; with 24 hours the zero keeps times in one column.
+  const hour = hourCycle === 'h12' || hourCycle === 'h11' ? 'numeric' : '2-digit';
   const make = (options: Intl.DateTimeFormatOptions) => {
     const format = new Intl.DateTimeFormat(language, options);
     return (at: number) => format.format(at);
   };
-  const time = make({ hour: '2-digit', minute: '2-digit', hourCycle });
-  const full = make({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour: '2-digit', minute: '2-digit', hourCycle });
+  const time = make({ hour, minute: '2-digit', hourCycle });
+  const full = make({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour, minute: '2-digit', hourCycle });
   const weekday = make({ weekday: 'short' });
   const date = make({ day: 'numeric', month: 'short' });
   const dateYear = make({ day: 'numeric', month: 'short', year: 'numeric' });
