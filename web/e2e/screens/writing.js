@@ -91,6 +91,19 @@ export default [
     },
   },
   {
+    name: 'a draft is handed over before the page is left, not when its worker ends already',
+    async run(t) {
+      const page = await t.open('main', BOB);
+      // The rules for many tabs listen before the screens do, and end the worker there.
+      await page.evaluateOnNewDocument(id => addEventListener('pagehide', () => sessionStorage.setItem('kept', globalThis.mock?.conversations.get(id).draft)), BOB.slice(3));
+      await page.goto(`${t.url}${BOB}?scene=main`, { waitUntil: 'domcontentloaded' });
+      await drawn(page);
+      await paste(page, 'half a thought');
+      await page.goto(`${t.url}/settings?scene=main`, { waitUntil: 'domcontentloaded' });
+      same('what was handed over', await page.evaluate(() => sessionStorage.getItem('kept')), 'half a thought');
+    },
+  },
+  {
     name: 'typing anywhere on the page is typing the message',
     async run(t) {
       const page = await t.talk('main');
