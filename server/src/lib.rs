@@ -19,6 +19,7 @@ pub mod keys;
 pub mod listen;
 pub mod logs;
 pub mod origins;
+pub mod patience;
 pub mod redirect;
 pub mod serve;
 pub mod socket;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, Method, header},
+    http::{HeaderMap, Method, Version, header},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -19,8 +19,12 @@ use crate::{app::App, origins::Origins};
 /// The oldest client this server works with.
 pub const OLDEST_CLIENT: [u32; 3] = [0, 1, 0];
 
-/// Refuses changing requests that did not come from our page, or come from a client that is too old.
+/// Refuses requests without exactly one host, and changing requests that did not come from our page, or come from a client that is too old.
 pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    // RFC 9112 §3.2. Whoever stands in front could take another host than we do.
+    if request.version() == Version::HTTP_11 && request.headers().get_all(header::HOST).iter().count() != 1 {
+        return Refused::from(Code::Malformed).into_response();
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD)
         && let Err(refused) = own_page(&app.origins, request.headers()).and_then(|()| client(request.headers()))
     {

@@ -259,7 +259,12 @@ impl Wire {
             // Frames are binary; an empty one is malformed CBOR and is answered as such.
             Some(Ok(Message::Text(_))) => Ok(Some(Bytes::new())),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(None),
-            Some(Ok(Message::Close(_))) | None => Err(None),
+            Some(Ok(Message::Close(_))) => {
+                // RFC 6455 §5.5.1: a close is answered with one. It waits in the socket and leaves with the next read.
+                let _ = timeout(GRACE, self.socket.recv()).await;
+                Err(None)
+            }
+            None => Err(None),
             Some(Err(error)) => Err(code_of(error)),
         }
     }
