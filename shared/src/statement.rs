@@ -331,6 +331,8 @@ mod tests {
         assert_eq!(chain(&[&same]), Err(StatementError::Chain), "does not start");
         assert_eq!(chain(&[&first, &calm]), Err(StatementError::Chain), "a link is missing");
         assert_eq!(chain(&[&first, &first]), Err(StatementError::Chain), "twice");
+        let branch = content(3, first.hash(), &a).sign(&a, None).unwrap();
+        assert_eq!(chain(&[&first, &same, &branch]), Err(StatementError::Chain), "continues another one");
         assert_eq!(chain(&[]), Err(StatementError::Chain));
         let forged = content(3, same.hash(), &b).sign(&b, Some(&c)).unwrap();
         assert_eq!(chain(&[&first, &same, &forged]), Err(StatementError::Signature), "signed by a stranger");
