@@ -10,7 +10,7 @@ pub(crate) mod wanted;
 pub(crate) mod wedge;
 
 use sha2::{Digest as _, Sha256};
-use shared::{ConversationId, MessageId, Millis};
+use shared::{ConversationId, MessageId, Millis, label::Label};
 
 use crate::{
     output::MessageRow,
@@ -25,7 +25,7 @@ impl Session {
         let order = (number + conv.shift) * ORDERS + 1 + place.min(ORDERS - 2);
         let shift = conv.shift;
         let digest: [u8; 32] = Sha256::new()
-            .chain_update(b"system line")
+            .chain_update(Label::SystemLine.as_str().as_bytes())
             .chain_update(id.as_bytes())
             .chain_update(order.to_be_bytes())
             .finalize()

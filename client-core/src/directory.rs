@@ -5,7 +5,9 @@ use minicbor::{Decode, Encode};
 use shared::{
     AccountId, Bytes, Code, ConversationId,
     certificate::Certificate,
-    codec, http as body, safety,
+    codec, http as body,
+    label::Label,
+    safety,
     statement::{self, Statement, Step},
 };
 
@@ -264,7 +266,7 @@ impl Session {
         let mut block = [0; 64];
         block.iter_mut().zip(self.settings_key()).for_each(|(slot, byte)| *slot = byte);
         let mut mac = <Hmac<sha2::Sha256> as KeyInit>::new(&block.into());
-        mac.update(b"pin");
+        mac.update(Label::PinName.as_str().as_bytes());
         mac.update(account.as_bytes());
         let digest: [u8; 32] = mac.finalize().into_bytes().into();
         digest.first_chunk::<16>().copied().unwrap_or_default().into()

@@ -7,6 +7,8 @@ use core::fmt;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::label::Label;
+
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Five-bit symbols that carry randomness: 28 × 5 = 140 bits.
 const DATA: usize = 28;
@@ -107,7 +109,7 @@ fn letters(symbols: &[u8]) -> String {
 /// 20 bits of SHA-256("sotto/1 kit checksum" ‖ 28 symbols).
 fn checksum(symbols: &[u8; ALL]) -> [u8; ALL - DATA] {
     let mut hash = Sha256::new();
-    hash.update(b"sotto/1 kit checksum");
+    hash.update(Label::KitChecksum.as_str().as_bytes());
     hash.update(symbols.get(..DATA).unwrap_or_default());
     let digest: [u8; 32] = hash.finalize().into();
     let [a, b, c, d, ..] = digest;

@@ -44,6 +44,12 @@ pub enum Label {
     Login,
     /// HKDF of a device's store secret: the page key of its local database.
     Store,
+    /// Hash of a recovery kit's symbols: its checksum.
+    KitChecksum,
+    /// HMAC under the settings key: the opaque name of somebody's pin. Without the prefix, because names stored before would be lost.
+    PinName,
+    /// Hash that numbers a line of Sotto's own in a conversation. Local ids only; without the prefix for the same reason.
+    SystemLine,
 }
 
 impl Label {
@@ -70,11 +76,14 @@ impl Label {
             Self::SafetyNumber => "sotto/1 safety number",
             Self::Login => "sotto/1 login",
             Self::Store => "sotto/1 local store",
+            Self::KitChecksum => "sotto/1 kit checksum",
+            Self::PinName => "pin",
+            Self::SystemLine => "system line",
         }
     }
 
     /// Every label: a test keeps them distinct and free of each other's prefixes.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Statement,
         Self::Succession,
         Self::Certificate,
@@ -94,6 +103,9 @@ impl Label {
         Self::SafetyNumber,
         Self::Login,
         Self::Store,
+        Self::KitChecksum,
+        Self::PinName,
+        Self::SystemLine,
     ];
 }
 
@@ -104,7 +116,10 @@ mod tests {
     #[test]
     fn labels_are_distinct_and_never_look_like_mls() {
         for (i, a) in Label::ALL.iter().enumerate() {
-            assert!(a.as_str().starts_with("sotto/1 "));
+            // Neither is ever signed or a key of its own.
+            let bare = [Label::PinName, Label::SystemLine].contains(a);
+            assert!(a.as_str().starts_with("sotto/1 ") != bare);
+            assert!(!a.as_str().starts_with("MLS "));
             for b in Label::ALL.iter().skip(i + 1) {
                 assert_ne!(a.as_str(), b.as_str());
             }
