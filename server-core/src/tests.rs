@@ -1,5 +1,6 @@
 //! The world of the tests: one server, any number of browsers, virtual time.
 
+mod columns;
 mod numbers;
 pub(crate) mod people;
 pub(crate) mod world;
