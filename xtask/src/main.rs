@@ -1,8 +1,9 @@
 //! Everything one types while working on Sotto: `cargo xtask run`, `test`, `dist`, `tidy` and what they are made of.
 //!
-//! This crate knows no protocol and no cryptography. It uses nothing but the standard library and `anyhow`,
+//! This crate knows no protocol and no cryptography. It uses little beside the standard library,
 //! so that it is up in seconds on a machine that has compiled nothing yet.
 
+mod claims;
 mod digest;
 mod dist;
 mod e2e;
@@ -27,6 +28,7 @@ cargo xtask <command>
   test [stage…]            every check there is, or only the named ones; `test --list` names them
   dist                     the release binary target/release/sotto, web client inside
   tidy                     the rules of the house that a program can check
+  claims [--write]         every promise of docs/claims.toml against the last run of `test tests`; --write makes the generated tables
   web                      the WebAssembly core and the page, into web/dist
   sim [options]            many clients and one server in one thread, from one seed
   bench [browser] [--json] the figures of docs/PERFORMANCE.md
@@ -63,6 +65,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => stages::run(rest),
         "dist" => dist::dist().map(|binary| println!("{}", binary.display())),
         "tidy" => tidy::run(),
+        "claims" => claims::run(rest),
         "web" => web::build().map(|dist| println!("{}", dist.display())),
         "sim" => process::run(process::cargo(["run", "--quiet", "--package", "sim", "--bin", "sim", "--"]).args(rest)),
         "bench" => e2e::bench(rest),

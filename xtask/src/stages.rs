@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every check in one order, each with its minutes, all of them named at the end.
 
-use crate::{e2e, process, readable, root, size, tidy, tools, web};
+use crate::{claims, e2e, process, readable, root, size, tidy, tools, web};
 use anyhow::{Result, anyhow, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,9 +21,10 @@ const fn stage(name: &'static str, needs: Option<&'static str>, work: fn() -> Re
 }
 
 /// The compiled ones stand in the order that shares most of what is compiled.
-const STAGES: [Stage; 18] = [
+const STAGES: [Stage; 19] = [
     stage("fmt", None, || quiet(process::cargo(["fmt", "--all", "--check"]))),
     stage("tests", None, tests),
+    stage("claims", Some("tests"), claims::stage),
     stage("clippy", None, || quiet(clippy_native())),
     stage("tidy", None, || tidy::run().map(|()| Vec::new())),
     stage("sim", None, sim),
@@ -117,10 +118,17 @@ fn lines(said: &str, start: &str) -> Vec<String> {
     said.lines().map(str::trim).filter(|line| line.starts_with(start)).map(String::from).collect()
 }
 
+/// What a stage may be called.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    STAGES.iter().map(|stage| stage.name)
+}
+
 fn tests() -> Result<Vec<String>> {
     tools::nextest()?;
-    let said =
-        process::tee(&mut process::cargo(["nextest", "run", "--workspace", "--exclude", "client-wasm", "--no-fail-fast"]))?;
+    let sources = claims::results::forget()?;
+    let mut command = process::cargo(["nextest", "run", "--workspace", "--exclude", "client-wasm", "--no-fail-fast"]);
+    let said = process::tee(command.args(["--profile", claims::results::PROFILE]))?;
+    claims::results::keep(&sources)?;
     let summary = lines(&said, "Summary ");
     if summary.is_empty() {
         bail!("nextest ended without a summary");

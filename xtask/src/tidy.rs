@@ -9,7 +9,7 @@ mod tree;
 mod web;
 
 use anyhow::{Result, bail};
-use tree::Tree;
+pub(crate) use tree::{Tree, names, shipped};
 
 /// What is wrong, and where.
 type Found = Vec<String>;

@@ -3,7 +3,17 @@
 use super::Found;
 use super::tree::Tree;
 
-const CHECKED: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "docs/TESTING.md"];
+const CHECKED: [&str; 9] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/KEYS.md",
+    "docs/PROTOCOL.md",
+    "docs/TESTING.md",
+    "docs/THREAT-MODEL.md",
+    "mutants/README.md",
+];
 /// Made by a build or a run, so not in the tree.
 const MADE: [&str; 6] = ["target", ".sotto", "web/dist", "node_modules", "web/src/core/generated/pkg", "web/node_modules"];
 
@@ -70,6 +80,8 @@ fn looks_like_path(word: &str) -> bool {
         "web",
         "server",
         "server-core",
+        "mls",
+        "mutants",
         "client-core",
         "client-store",
         "client-wasm",
@@ -93,15 +105,22 @@ mod tests {
     #[test]
     fn a_path_that_is_gone_is_found() {
         let text = "See `client-core/src/gone.rs`, `client-core/src/here.rs`, `client-core/` and [the page](docs/none.md).\n";
-        let tree = Tree::of(&[
+        let written = [
             ("README.md", text),
             ("ARCHITECTURE.md", "run `cargo xtask test`, `target/release/sotto`, `text/plain`\n"),
-            ("CONTRIBUTING.md", ""),
             ("docs/TESTING.md", "[up](../README.md) and `web/dist/index.html`\n"),
+            ("docs/THREAT-MODEL.md", "`mls/src/gone.rs`\n"),
             ("client-core/src/here.rs", ""),
-        ]);
+        ];
+        let empty = CHECKED.iter().filter(|name| !written.iter().any(|(path, _)| path == *name)).map(|name| (*name, ""));
+        let tree = Tree::of(&written.iter().copied().chain(empty).collect::<Vec<_>>());
         let found = paths(&tree);
-        assert_eq!(found, ["README.md:1: client-core/src/gone.rs does not exist", "README.md:1: docs/none.md does not exist"]);
+        let gone = [
+            "README.md:1: client-core/src/gone.rs does not exist",
+            "README.md:1: docs/none.md does not exist",
+            "docs/THREAT-MODEL.md:1: mls/src/gone.rs does not exist",
+        ];
+        assert_eq!(found, gone);
     }
 
     #[test]
