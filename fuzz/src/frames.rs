@@ -85,12 +85,13 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
     let hello = ServerHello {
         store_epoch: Bytes(vec![1; 16]),
         time: Millis(10),
-        heads: vec![Head { conversation, number: 4, last_n: 1 }],
+        heads: vec![Head { conversation, number: 4, last_n: 1, epoch: 1 }],
         packages: 50,
         row_limit: 65_536,
         statement: 1,
         settings: 0,
         delivered: vec![delivered],
+        inbox: 3,
     };
     let frames = [
         ServerFrame::Hello(hello),
