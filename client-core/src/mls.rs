@@ -102,6 +102,8 @@ pub(crate) struct External {
     pub(crate) made: Made,
     pub(crate) policy: Policy,
     pub(crate) leaves: Vec<Leaf>,
+    /// It takes the place of a leaf that this device had.
+    pub(crate) replaces: bool,
     pub(crate) rows: Vec<RowChange>,
 }
 
@@ -232,6 +234,33 @@ impl Groups {
         })
     }
 
+    /// Makes the next generation of a conversation with its first commit, apart from the store like an external commit: the
+    /// group info of epoch 0 with the tree, and what is kept when the server has taken it. The rows of `old` go with it.
+    pub(crate) fn continue_as(
+        &self,
+        old: (ConversationId, u32),
+        generation: u32,
+        policy: &Policy,
+        candidates: Vec<Candidate>,
+        data: &CommitData,
+        now_s: u64,
+    ) -> Result<(Vec<u8>, External), GroupError> {
+        let fork = Provider::new(self.provider.store().fork()).map_err(|_| GroupError::Randomness)?;
+        delete_rows(&fork, old)?;
+        let config = group::create_config(policy, leaf::capabilities(fork.rand()), leaf::lifetime(now_s))
+            .ok_or(GroupError::Mls("extensions"))?;
+        let id = group::group_id(old.0, generation);
+        let mut object = MlsGroup::new_with_group_id(&fork, &self.signer, &config, id, self.credential.clone())
+            .map_err(|_| GroupError::Mls("create"))?;
+        let info = object.export_group_info(fork.crypto(), &self.signer, true).map_err(|_| GroupError::Mls("group info"))?;
+        let info = group::bytes(&info)?;
+        let made = commit(&fork, &self.signer, &mut object, candidates, data)?;
+        object.merge_pending_commit(&fork).map_err(|_| GroupError::Mls("merge"))?;
+        let leaves = rules::check_members(object.members())?;
+        let rows = fork.store().changes();
+        Ok((info, External { made, policy: policy.clone(), leaves, replaces: false, rows }))
+    }
+
     /// Makes a commit that adds devices, or only renews the own path. It stays pending until merged.
     pub(crate) fn commit(
         &mut self,
@@ -354,9 +383,10 @@ impl Groups {
         let info = group::group_info(group_info)?;
         let epoch = info.epoch().as_u64();
         // Of a group that is replaced no row may stay: none of its keys is needed again.
-        if let Ok(Some(mut old)) = MlsGroup::load(fork.storage(), &group::group_id(id.0, id.1)) {
-            old.delete(fork.storage()).map_err(|_| GroupError::Mls("delete"))?;
-        }
+        delete_rows(&fork, id)?;
+        // openmls removes the leaf with the own signature key by itself; the tree says whether there is one.
+        let own = self.credential.credential.serialized_content();
+        let replaces = tree.windows(own.len()).any(|part| part == own);
         let tree = RatchetTreeIn::tls_deserialize_exact(tree).map_err(|_| GroupError::Bytes)?;
         let leaf = LeafNodeParameters::builder().with_capabilities(leaf::capabilities(fork.rand())).build();
         let (object, bundle) = MlsGroup::external_commit_builder()
@@ -387,7 +417,7 @@ impl Groups {
         let (commit, _, _) = bundle.into_messages();
         let info = object.export_group_info(fork.crypto(), &self.signer, false).map_err(|_| GroupError::Mls("group info"))?;
         let made = Made { epoch, commit: group::bytes(&commit)?, welcome: None, group_info: group::bytes(&info)? };
-        Ok(External { made, policy, leaves, rows: fork.store().changes() })
+        Ok(External { made, policy, leaves, replaces, rows: fork.store().changes() })
     }
 
     /// The external commit was accepted: its rows are ours.
@@ -430,6 +460,11 @@ pub(crate) fn clear(sealed: &[u8]) -> Option<MessageData> {
         Ok(Authenticated::Message(data)) => Some(data),
         _ => None,
     }
+}
+
+fn delete_rows(provider: &Provider, id: (ConversationId, u32)) -> Result<(), GroupError> {
+    let old = MlsGroup::load(provider.storage(), &group::group_id(id.0, id.1)).map_err(|_| GroupError::Mls("load"))?;
+    old.map_or(Ok(()), |mut old| old.delete(provider.storage()).map_err(|_| GroupError::Mls("delete")))
 }
 
 fn transcript(object: &MlsGroup) -> Result<[u8; 16], GroupError> {

@@ -215,6 +215,30 @@ pub(crate) struct Conv {
     /// The epoch in which this device came in: rows of earlier ones are not for it.
     #[cbor(n(33), default)]
     pub(crate) from_epoch: u64,
+    /// A next generation this device has joined; it counts when every row before its first has been passed.
+    #[n(25)]
+    pub(crate) next: Option<Next>,
+}
+
+/// A generation that waits for the end of the one before it.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Next {
+    #[n(0)]
+    pub(crate) generation: u32,
+    /// Number of the commit that let this device in.
+    #[n(1)]
+    pub(crate) number: u64,
+    /// Where the generation before it ended: epoch and confirmed transcript hash.
+    #[n(2)]
+    pub(crate) epoch: u64,
+    #[n(3)]
+    pub(crate) transcript: Bytes,
+    /// Who opened it.
+    #[n(4)]
+    pub(crate) by: AccountId,
+    #[n(5)]
+    pub(crate) at: Millis,
 }
 
 /// A row that the server accepted and that can't be applied here.
@@ -270,6 +294,9 @@ pub struct Evidence {
     /// The committer made exactly these bytes; else they were changed on the way.
     #[n(10)]
     pub genuine: bool,
+    /// An external commit: the group info it was made from may be what is wrong, and that is another's.
+    #[n(11)]
+    pub external: bool,
 }
 
 /// The last message of the list.

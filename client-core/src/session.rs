@@ -71,6 +71,7 @@ pub(crate) enum Waits {
     GroupInfo { conversation: ConversationId },
     Rejoin { conversation: ConversationId },
     Again { conversation: ConversationId, epoch: u64 },
+    ClaimForNext { conversation: ConversationId, account: AccountId },
 }
 
 /// A request that may have to be made again.
@@ -93,7 +94,9 @@ pub(crate) struct Live {
     pub(crate) altered: u32,
     /// Others are coming back in: nothing is sealed that they could not read.
     pub(crate) quiet: Option<Millis>,
-    pub(crate) quiet_from: Option<Millis>,
+    /// Since when pauses are counted, and how long they were.
+    pub(crate) quiet_from: Millis,
+    pub(crate) quiet_spent: u64,
 }
 
 /// A device that waits to be added.
@@ -131,6 +134,8 @@ pub(crate) struct Session {
     pub(crate) wanted: BTreeMap<(ConversationId, DeviceId), WantedDevice>,
     pub(crate) starting: BTreeMap<ConversationId, Starting>,
     pub(crate) rejoining: BTreeMap<ConversationId, Rejoining>,
+    /// Conversations whose Welcome could not be used.
+    pub(crate) refused: BTreeSet<ConversationId>,
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) stalled: Vec<Request>,
     pub(crate) checked: BTreeSet<AccountId>,
@@ -223,6 +228,7 @@ impl Session {
             wanted: BTreeMap::new(),
             starting: BTreeMap::new(),
             rejoining: BTreeMap::new(),
+            refused: BTreeSet::new(),
             requests: BTreeMap::new(),
             stalled: vec![],
             checked: BTreeSet::new(),
@@ -510,6 +516,7 @@ impl Session {
             Waits::GroupInfo { conversation } => self.group_info(ctx, conversation, answer),
             Waits::Rejoin { conversation } => self.rejoined(ctx, conversation, answer),
             Waits::Again { conversation, epoch } => self.offered_again(ctx, conversation, epoch, answer),
+            Waits::ClaimForNext { conversation, account } => self.claimed_for_next(ctx, conversation, account, answer),
         }
     }
 
@@ -550,6 +557,10 @@ impl Session {
                 self.wanted_later(ctx, *conversation, *device);
             }
             (Waits::GroupInfo { conversation }, _) => self.rejoin_later(ctx, *conversation),
+            (Waits::ClaimForNext { conversation, .. }, Some(Code::NoPackages)) => {
+                self.next_candidates(ctx, *conversation, vec![]);
+            }
+            (Waits::ClaimForNext { conversation, .. }, _) if !again => self.rejoin_failed(ctx, *conversation),
             (Waits::Rejoin { conversation }, _) if !again => self.rejoin_refused(ctx, *conversation, &refusal),
             (Waits::SettingsPut { .. }, Some(Code::StaleSettings)) => self.read_settings(ctx),
             _ if again => {

@@ -248,8 +248,18 @@ pub enum SystemLine {
         /// Whose.
         name: String,
     },
+    /// Somebody's browser came back in by a commit that can't be followed. The group info it had to use may be to blame.
+    Unfollowed {
+        /// Whose.
+        name: String,
+    },
     /// The server delivered a change that is not what somebody's browser signed. That browser is not to blame.
     Altered,
+    /// Somebody's browser opened the conversation's next generation.
+    Renewed {
+        /// Whose.
+        name: String,
+    },
 }
 
 /// One row of a conversation.

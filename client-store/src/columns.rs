@@ -63,6 +63,8 @@ pub(crate) fn line_columns(line: Option<&SystemLine>) -> Line<'_> {
         Some(SystemLine::Hole { count }) => (Some(6), None, Some(*count)),
         Some(SystemLine::Disturbed { name }) => (Some(7), Some(name), None),
         Some(SystemLine::Altered) => (Some(8), None, None),
+        Some(SystemLine::Renewed { name }) => (Some(9), Some(name), None),
+        Some(SystemLine::Unfollowed { name }) => (Some(10), Some(name), None),
     }
 }
 
@@ -80,6 +82,8 @@ fn line(number: Option<i64>, name: Option<String>, count: Option<i64>) -> Result
         Some(6) => SystemLine::Hole { count: count.and_then(|count| u64::try_from(count).ok()).ok_or_else(damaged)? },
         Some(7) => SystemLine::Disturbed { name: name()? },
         Some(8) => SystemLine::Altered,
+        Some(9) => SystemLine::Renewed { name: name()? },
+        Some(10) => SystemLine::Unfollowed { name: name()? },
         Some(_) => return Err(damaged()),
     }))
 }

@@ -9,6 +9,7 @@ mod fetch;
 mod group_info;
 mod hello;
 mod list;
+mod next_generation;
 pub(crate) mod rows;
 pub(crate) mod wanted;
 
@@ -21,4 +22,5 @@ pub use fetch::{FetchError, Range, fetch};
 pub use group_info::{GroupInfoError, group_info};
 pub use hello::{HelloError, hello};
 pub use list::list;
+pub use next_generation::NextGenerationError;
 pub use wanted::wanted;

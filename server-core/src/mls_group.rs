@@ -211,6 +211,12 @@ impl Group {
         Ok(rules::policy(self.group.group_context())?)
     }
 
+    /// Its confirmed transcript hash.
+    pub(crate) fn transcript(&self) -> Result<[u8; 32], GroupError> {
+        let hash = self.group.group_context().confirmed_transcript_hash();
+        hash.try_into().map_err(|_| GroupError::Ours("a transcript hash of another length".to_owned()))
+    }
+
     /// Its leaves.
     pub(crate) fn leaves(&self) -> Result<Vec<Leaf>, GroupError> {
         Ok(rules::check_members(self.group.members())?)

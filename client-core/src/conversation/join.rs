@@ -2,13 +2,13 @@
 
 use sha2::{Digest as _, Sha256};
 use shared::{
-    Bytes, Millis,
+    Bytes, ConversationId, Millis,
     frame::{ClientFrame, InboxBody, InboxItem, WelcomeItem},
     http::{self as body, Done},
 };
 
 use crate::{
-    conversation::start::new_conv,
+    conversation::{rejoin::Rejoining, start::new_conv},
     http::{self, Draft},
     output::Method,
     rows::Standing,
@@ -71,9 +71,13 @@ impl Session {
     fn welcome(&mut self, ctx: &mut Ctx<'_>, number: u64, at: Millis, item: &WelcomeItem) {
         let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(item.welcome.as_slice())));
         let known = self.convs.get(&item.conversation);
-        if self.me.welcomes.contains(&hash) || known.is_some_and(|conv| conv.standing == Standing::Joined) {
+        let inside = known.filter(|conv| matches!(conv.standing, Standing::Joined | Standing::Stuck));
+        // An own external commit that may have been stored already is worth more: it replaces the leaf the Welcome is for.
+        let offered = self.rejoining.get(&item.conversation).is_some_and(Rejoining::is_offered) && inside.is_none();
+        if self.me.welcomes.contains(&hash) || offered || inside.is_some_and(|conv| conv.generation >= item.generation) {
             return;
         }
+        let continues = inside.is_some();
         self.me.welcomes.push(hash);
         if self.me.welcomes.len() > WELCOMES {
             self.me.welcomes.remove(0);
@@ -87,9 +91,9 @@ impl Session {
             Ok(joined) if (joined.conversation, joined.generation) == (item.conversation, item.generation) => joined,
             Ok(joined) => {
                 let _: Result<(), _> = self.groups.delete((joined.conversation, joined.generation));
-                return self.refuse_welcome(ctx, number);
+                return self.refuse_welcome(ctx, number, item.conversation);
             }
-            Err(_) => return self.refuse_welcome(ctx, number),
+            Err(_) => return self.refuse_welcome(ctx, number, item.conversation),
         };
         let other = joined.policy.roles.iter().map(|(account, _)| *account).find(|account| *account != me);
         let with = other.unwrap_or(me);
@@ -98,13 +102,21 @@ impl Session {
             .iter()
             .filter(|leaf| leaf.account() == me)
             .all(|leaf| self.me.identity.as_slice() == leaf.who.identity().as_slice());
+        if continues {
+            let good = joined.policy.names(me) && certified && self.take_next(ctx, item, &joined);
+            if !good {
+                let _: Result<(), _> = self.groups.delete((item.conversation, item.generation));
+                self.refuse_welcome(ctx, number, item.conversation);
+            }
+            return;
+        }
         let living = self
             .convs
             .values()
             .any(|conv| conv.with == with && conv.id != item.conversation && conv.standing == Standing::Joined);
         if !joined.policy.names(me) || !certified || living {
             let _: Result<(), _> = self.groups.delete((item.conversation, item.generation));
-            return self.refuse_welcome(ctx, number);
+            return self.refuse_welcome(ctx, number, item.conversation);
         }
         let kind = joined.policy.kind;
         let now = ctx.now;
@@ -112,15 +124,21 @@ impl Session {
             .convs
             .entry(item.conversation)
             .or_insert_with(|| new_conv(item.conversation, kind, with, Standing::Awaited, now));
+        let before = conv.generation;
         conv.standing = Standing::Joined;
         conv.generation = item.generation;
         conv.cursor = item.number;
         conv.since = item.number;
         conv.with = with;
         conv.pending = None;
+        conv.wedge = None;
+        conv.next = None;
         conv.peers.clear();
         conv.since_path = 0;
         conv.path_at = now;
+        if before != item.generation {
+            let _: Result<(), _> = self.groups.delete((item.conversation, before));
+        }
         self.came_in(item.conversation);
         let live = self.live.entry(item.conversation).or_default();
         live.head = live.head.max(item.number);
@@ -138,7 +156,10 @@ impl Session {
         self.groups.place((item.conversation, item.generation)).is_ok()
     }
 
-    fn refuse_welcome(&mut self, ctx: &mut Ctx<'_>, number: u64) {
+    /// Says that a Welcome could not be used. The device has a leaf all the same: it comes in by replacing that.
+    fn refuse_welcome(&mut self, ctx: &mut Ctx<'_>, number: u64, id: ConversationId) {
+        self.refused.insert(id);
+        self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
         let draft = Draft::json(Method::Post, &format!("/api/inbox/{number}/refused"), &Done {});
         self.ask(ctx, Waits::InboxRefused, draft);
     }

@@ -96,6 +96,10 @@ impl Session {
             if row.number != conv.cursor + 1 {
                 continue;
             }
+            if row.generation > conv.generation {
+                self.acknowledge(id);
+                return self.left_behind(ctx, id);
+            }
             match self.apply_row(ctx, id, &row) {
                 Applied::Next => {
                     if let Some(conv) = self.conversation(id) {

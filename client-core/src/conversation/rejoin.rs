@@ -4,11 +4,12 @@
 //! state run forward (`repair`); in the note to self and after a Welcome that could not be opened, leaves that are all
 //! browsers of the newest statements. Every other device waits for a member (protocol §3, devices).
 
+use mls::rules::Leaf;
 use shared::{
     Code, ConversationId, MessageId, Millis, authenticated::CommitData, http as body, policy::Kind, time::MINUTE, time::SECOND,
 };
 
-use super::repair::Ahead;
+use super::{next_generation::Opening, repair::Ahead};
 use crate::{
     http::{self, Draft, Refusal},
     mls::{External, GroupError},
@@ -31,13 +32,25 @@ pub(crate) struct Rejoining {
     pub(crate) asked: bool,
     /// Of a group this device was in.
     pub(super) ahead: Option<Ahead>,
-    prepared: Option<(u32, External)>,
+    pub(super) prepared: Option<(u32, External)>,
+    /// Of the next generation: this device's turn has come, and what it gathers for it.
+    pub(super) waited: bool,
+    pub(super) opening: Option<Opening>,
+    /// The next row is of a later generation, and the Welcome into that has not come.
+    pub(super) left_behind: bool,
     failures: u32,
 }
 
 impl Rejoining {
     pub(super) const fn at(at: Millis) -> Self {
-        Self { at, asked: false, ahead: None, prepared: None, failures: 0 }
+        Self { at, asked: false, ahead: None, prepared: None, waited: false, opening: None, left_behind: false, failures: 0 }
+    }
+}
+
+impl Rejoining {
+    /// Is an external commit under way?
+    pub(super) const fn is_offered(&self) -> bool {
+        self.prepared.is_some()
     }
 }
 
@@ -61,11 +74,14 @@ impl Session {
 
     pub(crate) fn rejoin_due(&mut self, ctx: &mut Ctx<'_>) {
         let out = |standing| matches!(standing, Standing::Awaited | Standing::Stuck);
-        self.rejoining.retain(|id, _| self.convs.get(id).is_some_and(|conv| out(conv.standing)));
+        self.rejoining
+            .retain(|id, rejoining| rejoining.left_behind || self.convs.get(id).is_some_and(|conv| out(conv.standing)));
         let now = ctx.now;
         let due: Vec<_> = self.rejoining.iter().filter(|(_, r)| !r.asked && r.at <= now).map(|(id, _)| *id).collect();
         for id in due {
-            if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Stuck) {
+            if self.rejoining.get(&id).is_some_and(|rejoining| rejoining.left_behind) {
+                self.left_behind(ctx, id);
+            } else if self.is_stuck(id) {
                 self.repair(ctx, id);
             } else {
                 self.ask_group_info(ctx, id);
@@ -89,11 +105,15 @@ impl Session {
                     self.ask(ctx, Waits::Rejoin { conversation: id }, draft);
                 }
             }
+            Err(Not::Ever) if self.is_stuck(id) => self.open_generation(ctx, id),
             Err(Not::Yet | Not::Ever) => self.rejoin_failed(ctx, id),
         }
     }
 
     fn prepare(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, info: &body::GroupInfo) -> Result<(Draft, External), Not> {
+        if self.too_often(ctx, id) {
+            return Err(Not::Ever);
+        }
         let ahead = self.rejoining.get(&id).and_then(|rejoining| rejoining.ahead.as_ref());
         let stuck = ahead.is_some();
         let tree = match ahead {
@@ -107,23 +127,39 @@ impl Session {
             .groups
             .join_external((id, info.generation), info.group_info.as_slice(), &tree, &data)
             .map_err(|error| if error == GroupError::External { Not::Ever } else { Not::Yet })?;
-        if external.made.epoch != info.epoch || !(stuck || self.may_come_in(id, &external)) {
+        if external.made.epoch != info.epoch {
+            return Err(Not::Yet);
+        }
+        if !stuck && !self.may_come_in(id, &external) {
+            // A browser that is not known yet may be a new one: both statements are read before the next try.
+            if let Some(with) = self.convs.get(&id).map(|conv| conv.with).filter(|with| *with != self.me.account) {
+                self.checked.remove(&with);
+                self.know(ctx, with);
+            }
+            self.ask_statements(ctx, self.me.account, self.known_number(self.me.account));
             return Err(Not::Yet);
         }
         let (commit, _) = self.commit_body(info.generation, message, &external.made);
         Ok((Draft::cbor(Method::Post, &format!("/api/conversations/{id}/commits"), &commit), external))
     }
 
-    /// Without a state of its own to start from, a device comes only into a note to self, whose leaves are all its own account's.
+    /// Without a state of its own to start from a device comes into a note to self, whose leaves are all its own account's, and
+    /// into a conversation of two that it has a leaf in already and whose leaves are all browsers of the newest statements:
+    /// whoever was removed since an old branch and signed out is none.
     fn may_come_in(&self, id: ConversationId, external: &External) -> bool {
         let me = self.me.account;
-        let own =
-            |leaf: &mls::rules::Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
-        let kind = self.convs.get(&id).and_then(|conv| Kind::from_byte(conv.kind));
-        kind == Some(external.policy.kind)
-            && external.policy.kind == Kind::Note
-            && external.policy.names(me)
-            && external.leaves.iter().all(own)
+        let Some(conv) = self.convs.get(&id) else { return false };
+        let named = external.policy.names(me) && external.policy.names(conv.with);
+        let own = |leaf: &Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
+        let living =
+            self.convs.values().any(|other| other.with == conv.with && other.id != id && other.standing == Standing::Joined);
+        let stated = |leaf: &Leaf| self.is_stated(leaf.who.certificate(), leaf.who.identity());
+        let fits = match external.policy.kind {
+            Kind::Note => external.leaves.iter().all(own),
+            Kind::Direct => external.replaces && self.checked.contains(&conv.with) && external.leaves.iter().all(stated),
+            Kind::Group => false,
+        };
+        named && fits && !living && Kind::from_byte(conv.kind) == Some(external.policy.kind)
     }
 
     pub(crate) fn rejoined(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
@@ -134,35 +170,22 @@ impl Session {
             return;
         }
         self.groups.joined_external((id, generation), external.rows);
-        let now = ctx.now;
         let number = committed.number;
         let stuck = ahead.is_some();
+        let renewed = self.convs.get(&id).is_some_and(|conv| conv.generation != generation);
         // Between the last row run over and the own commit there are messages only: a commit would have taken the epoch.
         let missed = ahead.as_ref().map_or(0, |ahead| ahead.missed + number.saturating_sub(ahead.cursor + 1));
-        if let Some(conv) = self.conversation(id) {
-            conv.standing = Standing::Joined;
-            conv.generation = generation;
-            conv.cursor = number;
-            conv.wedge = None;
-            conv.since_path = 0;
-            conv.path_at = now;
-            if ahead.is_none() {
+        self.enter_generation(ctx, id, generation, number, missed);
+        if !stuck {
+            if let Some(conv) = self.conversation(id) {
                 conv.since = number;
-            }
-            if missed > 0 || ahead.is_none() {
                 conv.peers.clear();
             }
-        }
-        self.came_in(id);
-        let live = self.live.entry(id).or_default();
-        live.head = live.head.max(number);
-        live.hold = false;
-        match (ahead, missed) {
-            (None, _) => self.system_line(id, number, 0, committed.at, SystemLine::JoinedLate),
-            (Some(_), 0) => {}
-            (Some(_), count) => self.system_line(id, number - 1, PLACE, committed.at, SystemLine::Hole { count }),
-        }
-        if stuck {
+            self.system_line(id, number, 0, committed.at, SystemLine::JoinedLate);
+        } else if renewed {
+            let name = self.person(self.me.account).name;
+            self.system_line(id, number, 0, committed.at, SystemLine::Renewed { name });
+        } else {
             self.be_quiet(ctx, id);
         }
         self.look_at_wanted(ctx, id);
@@ -171,8 +194,34 @@ impl Session {
         self.pump(ctx, id);
     }
 
+    /// This device is in at this number, after so many messages that it has no keys for.
+    pub(super) fn enter_generation(&mut self, ctx: &Ctx<'_>, id: ConversationId, generation: u32, number: u64, missed: u64) {
+        let Some(conv) = self.conversation(id) else { return };
+        conv.standing = Standing::Joined;
+        conv.generation = generation;
+        conv.cursor = number;
+        conv.wedge = None;
+        conv.next = None;
+        conv.pending = None;
+        conv.since_path = 0;
+        conv.path_at = ctx.now;
+        if missed > 0 {
+            conv.peers.clear();
+            self.system_line(id, number.saturating_sub(1), PLACE, ctx.now, SystemLine::Hole { count: missed });
+        }
+        self.came_in(id);
+        let live = self.live.entry(id).or_default();
+        live.head = live.head.max(number);
+        live.hold = false;
+        live.altered = 0;
+    }
+
     /// The server did not take it. When another's commit came first, the next try joins from that one.
     pub(crate) fn rejoin_refused(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, refusal: &Refusal) {
+        if let Some(rejoining) = self.rejoining.get_mut(&id) {
+            rejoining.prepared = None;
+            rejoining.opening = None;
+        }
         match refusal.code() {
             Some(Code::StaleEpoch | Code::StaleGeneration) if self.is_stuck(id) => {
                 self.repair_soon(ctx, id);
@@ -182,9 +231,10 @@ impl Session {
         }
     }
 
-    fn rejoin_failed(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
+    pub(crate) fn rejoin_failed(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let Some(rejoining) = self.rejoining.get_mut(&id) else { return };
         rejoining.prepared = None;
+        rejoining.opening = None;
         rejoining.failures += 1;
         let often = rejoining.failures > AT_ONCE;
         if often || !self.is_stuck(id) {

@@ -23,8 +23,8 @@ const ROWS_WITHIN: u64 = 3 * SECOND;
 
 /// After somebody came back in nothing is sealed for so long: whoever follows him could not read it.
 const QUIET: u64 = SECOND;
-/// So long at most, and so long in a minute: coming back again and again must not silence others.
-const QUIET_WHOLE: u64 = 3 * SECOND;
+/// So long at most in a minute: coming back again and again must not silence others.
+const QUIET_WHOLE: u64 = 10 * SECOND;
 
 /// How far the public state has been run.
 pub(crate) struct Ahead {
@@ -39,9 +39,13 @@ impl Session {
     /// Somebody, perhaps this device, has come back in: others may be about to.
     pub(super) fn be_quiet(&mut self, ctx: &Ctx<'_>, id: ConversationId) {
         let live = self.live.entry(id).or_default();
-        let from = live.quiet_from.filter(|from| ctx.now.since(*from) < MINUTE).unwrap_or(ctx.now);
-        live.quiet_from = Some(from);
-        live.quiet = Some(ctx.now.plus(QUIET).min(from.plus(QUIET_WHOLE)));
+        if ctx.now.since(live.quiet_from) >= MINUTE {
+            (live.quiet_from, live.quiet_spent) = (ctx.now, 0);
+        }
+        let so_far = live.quiet.map_or(0, |until| until.since(ctx.now));
+        let longer = QUIET.saturating_sub(so_far).min(QUIET_WHOLE.saturating_sub(live.quiet_spent));
+        live.quiet_spent += longer;
+        live.quiet = Some(ctx.now.plus(so_far + longer));
     }
 
     /// A pause is over.
@@ -94,10 +98,14 @@ impl Session {
 
     /// Rows behind the one that could not be applied.
     pub(super) fn run_ahead(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, rows: &[Row]) {
+        let generation = self.convs.get(&id).map_or(0, |conv| conv.generation);
         for row in rows {
             let Some(ahead) = self.rejoining.get_mut(&id).and_then(|rejoining| rejoining.ahead.as_mut()) else { return };
             if row.number != ahead.cursor + 1 {
                 continue;
+            }
+            if row.generation > generation {
+                return self.left_behind(ctx, id);
             }
             match row.kind {
                 RowKind::Message => ahead.missed += u64::from(row.device != self.me.device),

@@ -218,7 +218,11 @@ impl Session {
             self.know(ctx, with);
             self.catch_up(ctx, state.id);
             let awaited = self.convs.get(&state.id).is_some_and(|conv| conv.standing == Standing::Awaited);
-            if awaited && state.kind == Kind::Note.byte() {
+            let refused = self.refused.remove(&state.id);
+            if awaited && refused && state.member {
+                self.repair_soon(ctx, state.id);
+            } else if awaited && (state.member || state.kind == Kind::Note.byte()) && !self.rejoining.contains_key(&state.id) {
+                // Its Welcome is on its way, or was lost.
                 self.rejoin_later(ctx, state.id);
             }
         }
@@ -257,5 +261,6 @@ pub(crate) fn new_conv(id: ConversationId, kind: Kind, with: AccountId, standing
         commits: vec![],
         behind: None,
         from_epoch: 0,
+        next: None,
     }
 }

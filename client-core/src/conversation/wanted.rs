@@ -7,6 +7,7 @@ use shared::{
     time::{MINUTE, SECOND},
 };
 
+use super::next_generation::LEFT_OUT;
 use crate::{
     http::{self, Draft},
     output::Method,
@@ -48,8 +49,13 @@ impl Session {
                 (conv.standing == Standing::Joined, named, conv.pending.is_none(), conv.generation)
             });
             let inside = joined && self.groups.has_device((conversation, generation), device).unwrap_or(false);
+            let left_out = self.disturbances(conversation, device, now) >= LEFT_OUT;
             if inside || !named {
                 self.wanted.remove(&(conversation, device));
+            } else if left_out {
+                if let Some(wanted) = self.wanted.get_mut(&(conversation, device)) {
+                    wanted.at = now.plus(MINUTE);
+                }
             } else if !joined || !idle {
                 self.wanted_later(ctx, conversation, device);
             } else {

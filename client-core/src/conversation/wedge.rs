@@ -31,10 +31,11 @@ impl Session {
         };
         let Ok(change) = shadow.run(row, bytes.as_slice()) else { return self.altered(ctx, id, row) };
         let actor = change.actor.certificate();
-        self.keep_evidence(ctx.now, id, row, true);
+        self.keep_evidence(ctx.now, id, row, Some(change.external));
         if actor.device != self.me.device {
             let name = self.person(actor.account).name;
-            self.system_line(id, row.number, PLACE, row.at, SystemLine::Disturbed { name });
+            let line = if change.external { SystemLine::Unfollowed { name } } else { SystemLine::Disturbed { name } };
+            self.system_line(id, row.number, PLACE, row.at, line);
         }
         Applied::Stuck(Some(actor.device))
     }
@@ -42,7 +43,7 @@ impl Session {
     /// What came is not what a device signed, or breaks a rule that every honest server checks: it was changed on the way, and
     /// nobody but the server is named. It is asked for again, less and less often (1 s … 5 min).
     pub(super) fn altered(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
-        self.keep_evidence(ctx.now, id, row, false);
+        self.keep_evidence(ctx.now, id, row, None);
         self.system_line(id, row.number, PLACE, row.at, SystemLine::Altered);
         let live = self.live.entry(id).or_default();
         let pause = (SECOND << live.altered.min(9)).min(5 * MINUTE);
@@ -78,7 +79,9 @@ impl Session {
         self.repair_soon(ctx, id);
     }
 
-    fn keep_evidence(&mut self, now: Millis, id: ConversationId, row: &Row, genuine: bool) {
+    /// `external`: none when the device did not make these bytes, else whether it is an external commit.
+    fn keep_evidence(&mut self, now: Millis, id: ConversationId, row: &Row, external: Option<bool>) {
+        let genuine = external.is_some();
         let tail = [&id.as_bytes()[..], &row.number.to_be_bytes(), &[u8::from(genuine)]].concat();
         if self.evidence.keys().any(|key| key.ends_with(&tail)) {
             return;
@@ -96,6 +99,7 @@ impl Session {
             hash: Bytes::from(hash),
             body: row.body.clone().filter(|bytes| bytes.0.len() <= WHOLE),
             genuine,
+            external: external.unwrap_or(false),
         };
         let key = [EVIDENCE, &now.0.to_be_bytes(), &tail].concat();
         self.batch.rows.push(StateRow { space: Space::Meta, key: key.clone(), value: Some(codec::encode(&evidence)) });

@@ -7,7 +7,7 @@ use ::mls::{
     rules::{self, Change},
     tls_codec::Serialize as _,
 };
-use shared::{ConversationId, frame::Row};
+use shared::{ConversationId, frame::Row, policy::Policy};
 
 use super::{GroupError, check_row};
 
@@ -50,5 +50,17 @@ impl Shadow {
     /// The ratchet tree, encoded.
     pub(crate) fn tree(&self) -> Result<Vec<u8>, GroupError> {
         self.group.export_ratchet_tree().tls_serialize_detached().map_err(|_| GroupError::Bytes)
+    }
+
+    /// Its epoch and confirmed transcript hash: what a next generation names.
+    pub(crate) fn end(&self) -> Result<(u64, [u8; 32]), GroupError> {
+        let context = self.group.group_context();
+        let transcript = context.confirmed_transcript_hash().try_into().map_err(|_| GroupError::Row)?;
+        Ok((context.epoch().as_u64(), transcript))
+    }
+
+    /// Its policy.
+    pub(crate) fn policy(&self) -> Result<Policy, GroupError> {
+        Ok(rules::policy(self.group.group_context())?)
     }
 }

@@ -7,6 +7,7 @@ use shared::{
     frame::{InboxBody, RowKind, WelcomeItem},
     http::{Commit, Committed},
     label::Label,
+    policy::Kind,
     signature,
 };
 
@@ -164,7 +165,9 @@ fn move_leaves(sql: &mut dyn Sql, id: ConversationId, group: &Group, number: u64
     let accounts =
         |leaves: &[StoredLeaf]| leaves.iter().map(|leaf| leaf.account).collect::<std::collections::BTreeSet<AccountId>>();
     let (were, are) = (accounts(&before), accounts(&after));
-    for account in were.difference(&are) {
+    // Who is named by a direct conversation or a note stays in it also without a leaf, and is wanted.
+    let policy = group.policy()?;
+    for account in were.difference(&are).filter(|account| policy.kind == Kind::Group || !policy.names(**account)) {
         rows::end_stay(sql, id, *account, number)?;
     }
     for account in are.difference(&were) {

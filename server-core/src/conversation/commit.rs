@@ -147,6 +147,48 @@ mod tests {
     }
 
     #[test]
+    fn a_device_replaces_its_own_leaf_and_nobody_elses() {
+        let mut world = World::new();
+        let (_, mut alice, _, mut bob, id) = two(&mut world);
+        let caller = bob.caller();
+        let info = world.read(|sql| conversation::group_info(sql, &caller, id)).unwrap().answer;
+        let (_, late) = bob.mls.join_external(&info, MessageId([4; 16]));
+        let (group, commit) = bob.mls.join_external(&info, MessageId([5; 16]));
+        assert_eq!(code(world.commit(&alice, id, &commit)), Code::BadSignature, "not by this device");
+        let mut spoiled = commit.clone();
+        *spoiled.group_info.0.last_mut().unwrap() ^= 1;
+        assert_eq!(code(world.commit(&bob, id, &spoiled)), Code::BadGroupInfo);
+        let mut of_before = commit.clone();
+        of_before.group_info = info.group_info.clone();
+        assert_eq!(code(world.commit(&bob, id, &of_before)), Code::BadGroupInfo, "of the epoch before");
+        for (epoch, expected) in [(0, Code::StaleEpoch), (2, Code::StaleEpoch)] {
+            assert_eq!(code(world.commit(&bob, id, &Commit { epoch, ..commit.clone() })), expected);
+        }
+        assert_eq!(world.number("SELECT head_seq FROM conv"), 1, "nothing was changed by any of these");
+        world.commit(&bob, id, &commit).unwrap();
+        assert_eq!(world.number("SELECT COUNT(*) FROM conv_leaf"), 2, "replaced, not added");
+        assert_eq!(code(world.commit(&bob, id, &late)), Code::StaleEpoch, "the second from one group info");
+        alice.mls.process(alice.groups.get_mut(&id).unwrap(), commit.commit.as_slice());
+        bob.groups.insert(id, group);
+        let message = world.message(&mut bob, id, b"here again");
+        world.append(&bob, &message).unwrap();
+        let text = alice.mls.process(alice.groups.get_mut(&id).unwrap(), message.sealed.as_slice());
+        assert_eq!(text.unwrap(), b"here again");
+    }
+
+    #[test]
+    fn a_device_that_is_gone_does_not_come_back_in() {
+        let mut world = World::new();
+        let (_, _alice, _, bob, id) = two(&mut world);
+        let caller = bob.caller();
+        let info = world.read(|sql| conversation::group_info(sql, &caller, id)).unwrap().answer;
+        let (_, commit) = bob.mls.join_external(&info, MessageId([5; 16]));
+        let (now, device) = (world.now, bob.id());
+        world.write(|sql, _| Ok(Done::quiet(crate::device::rows::retire(sql, now, caller.account(), device)?))).unwrap();
+        assert_eq!(code(world.commit(&bob, id, &commit)), Code::LoginRequired);
+    }
+
+    #[test]
     fn every_refusal_changes_nothing() {
         let mut world = World::new();
         let (mut person, mut alice, _, mut bob, id) = two(&mut world);

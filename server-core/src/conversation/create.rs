@@ -9,6 +9,7 @@ use shared::{
 
 use super::{
     change,
+    next_generation::next_generation,
     rows::{self, Conversation},
 };
 use crate::{
@@ -41,9 +42,10 @@ errors! {
 
 /// Makes a conversation: group info of epoch 0, then its first commit, in one transaction. Of two who make the
 /// conversation of one pair the later gets `conversation_exists` with the id of the first. Asked again, the same answer.
+/// With a commit of a later generation it is the next generation of a conversation that exists.
 ///
 /// # Errors
-/// [`CreateError`], [`super::ChangeError`], `bad_commit`, `bad_package`, `bad_group_info`.
+/// [`CreateError`], [`super::NextGenerationError`], [`super::ChangeError`], `bad_commit`, `bad_package`, `bad_group_info`.
 pub fn create(
     sql: &mut dyn Sql,
     context: &mut Context<'_>,
@@ -53,6 +55,9 @@ pub fn create(
     let id = request.conversation;
     if let Some(same) = change::repeated(sql, id, caller, &request.commit)? {
         return Ok(Done::quiet(same));
+    }
+    if request.commit.generation > 0 && rows::conversation(sql, id)?.is_some() {
+        return next_generation(sql, context, caller, request);
     }
     let kind = Kind::from_byte(request.kind).ok_or(CreateError::Kind)?;
     let pair = pair(sql, caller.account(), kind, request.with)?;

@@ -245,6 +245,16 @@ pub(super) fn create(sql: &mut dyn Sql, id: ConversationId, kind: u8) -> Result<
     .map(drop)
 }
 
+/// Moves a conversation to epoch 0 of its next generation: nothing stays of the public group before.
+pub(super) fn begin_generation(sql: &mut dyn Sql, id: ConversationId, generation: u32) -> Result<(), SqlError> {
+    sql.execute("DELETE FROM conv_group WHERE conv_id = :conversation", named! { conversation: &id })?;
+    sql.execute(
+        "UPDATE conv SET generation = :generation, epoch = 0 WHERE conv_id = :conversation",
+        named! { conversation: &id, generation: generation },
+    )
+    .map(drop)
+}
+
 /// The living conversation of a pair, if there is one.
 pub(super) fn of_pair(sql: &mut dyn Sql, a: AccountId, b: AccountId) -> Result<Option<ConversationId>, SqlError> {
     first(sql, "SELECT conv_id FROM conv_pair WHERE low = :low AND high = :high", named! { low: &a.min(b), high: &a.max(b) })?

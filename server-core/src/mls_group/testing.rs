@@ -63,9 +63,16 @@ impl MlsDevice {
         bytes(&MlsMessageOut::from(bundle.into_key_package())).unwrap().into()
     }
     pub(crate) fn create(&self, conversation: ConversationId, policy: &Policy, now: Millis) -> TestGroup {
+        self.create_as(conversation, 0, policy, now)
+    }
+    /// A generation of a conversation.
+    pub(crate) fn create_as(&self, conversation: ConversationId, generation: u32, policy: &Policy, now: Millis) -> TestGroup {
+        let _: Result<(), _> = MlsGroup::load(self.provider.storage(), &group_id(conversation, generation))
+            .unwrap()
+            .map_or(Ok(()), |mut group| group.delete(self.provider.storage()));
         let capabilities = capabilities(self.provider.rand());
         let config = group::create_config(policy, capabilities, lifetime(now.0 / 1_000)).unwrap();
-        let id = group_id(conversation, 0);
+        let id = group_id(conversation, generation);
         let group = MlsGroup::new_with_group_id(&self.provider, &self.signer(), &config, id, self.credential()).unwrap();
         TestGroup { group, last: [0; 32] }
     }
@@ -201,5 +208,10 @@ pub(crate) struct TestGroup {
 impl TestGroup {
     pub(crate) fn epoch(&self) -> u64 {
         self.group.epoch().as_u64()
+    }
+    /// Epoch and confirmed transcript hash.
+    pub(crate) fn end(&self) -> (u64, [u8; 32]) {
+        let hash = self.group.public_group().group_context().confirmed_transcript_hash();
+        (self.epoch(), hash.try_into().unwrap())
     }
 }

@@ -34,6 +34,10 @@ pub(crate) enum Spoil {
     ConfirmationTag,
     /// The membership tag.
     MembershipTag,
+    /// The path secrets for everybody, and the external key of the group info is not one.
+    PathAndExternalKey,
+    /// The first path secret, and the external key of the group info is one nobody has.
+    PathAndOthersKey,
 }
 
 type Inner = <Provider as OpenMlsProvider>::CryptoProvider;
@@ -43,6 +47,7 @@ struct Crypto {
     inner: Inner,
     how: Spoil,
     seals: Mutex<usize>,
+    exporting: Mutex<bool>,
 }
 
 impl OpenMlsCrypto for Crypto {
@@ -95,8 +100,9 @@ impl OpenMlsCrypto for Crypto {
         if info.windows(14).any(|window| window == b"UpdatePathNode") {
             let mut seals = self.seals.lock().unwrap();
             let spoiled = match self.how {
-                Spoil::PathForAll => true,
+                Spoil::PathForAll | Spoil::PathAndExternalKey => true,
                 Spoil::PathFor(place) => *seals == place,
+                Spoil::PathAndOthersKey => *seals == 0,
                 _ => false,
             };
             *seals += 1;
@@ -139,8 +145,18 @@ impl OpenMlsCrypto for Crypto {
     ) -> Result<ExporterSecret, CryptoError> {
         self.inner.hpke_setup_receiver_and_export(config, enc, key, info, context, length)
     }
+    /// While a group info is exported the external key pair is derived. A key of the right length that is not one: no integer in
+    /// it is below ML-KEM's modulus.
     fn derive_hpke_keypair(&self, config: HpkeConfig, ikm: &[u8]) -> Result<HpkeKeyPair, CryptoError> {
-        self.inner.derive_hpke_keypair(config, ikm)
+        let exporting = *self.exporting.lock().unwrap();
+        if self.how == Spoil::PathAndOthersKey && exporting {
+            return self.inner.derive_hpke_keypair(config, &[7; 32]);
+        }
+        let mut pair = self.inner.derive_hpke_keypair(config, ikm)?;
+        if self.how == Spoil::PathAndExternalKey && exporting {
+            pair.public.iter_mut().for_each(|byte| *byte = 0xFF);
+        }
+        Ok(pair)
     }
 }
 
@@ -167,7 +183,7 @@ impl OpenMlsProvider for Spoiled {
 
 impl Spoiled {
     fn new(store: Store, how: Spoil) -> Self {
-        let crypto = Crypto { inner: Inner::new().unwrap(), how, seals: Mutex::new(0) };
+        let crypto = Crypto { inner: Inner::new().unwrap(), how, seals: Mutex::new(0), exporting: Mutex::new(false) };
         Self { store, crypto }
     }
 }
@@ -222,6 +238,7 @@ pub(crate) fn commit(table: &Table, at: usize, conversation: ConversationId, gen
         *commit.last_mut().unwrap() ^= 1;
     }
     object.merge_pending_commit(&provider).unwrap();
+    *provider.crypto.exporting.lock().unwrap() = true;
     let info = object.export_group_info(provider.crypto(), &signer, false).unwrap();
     let signed = signature::sign(&key, Label::CommitBytes, &Sha256::digest(&commit)).into();
     let group_info = group::bytes(&info).unwrap().into();
