@@ -3,6 +3,7 @@
 //! Every call runs in a savepoint of the store. When it fails, the rows go back and the group object is dropped, because it
 //! has moved in memory too (attacks.md §4, P12b; mls.md, traps 7 and 16).
 
+mod external;
 mod shadow;
 
 use std::collections::BTreeMap;
@@ -12,8 +13,6 @@ use ::mls::{
     leaf::DeviceSigner,
     openmls::prelude::*,
     rules::{self, Change, Leaf},
-    store::RowChange,
-    tls_codec::Deserialize as _,
 };
 use ed25519_dalek::SigningKey;
 use sha2::{Digest as _, Sha256};
@@ -27,6 +26,7 @@ use shared::{
     signature,
 };
 
+pub(crate) use external::External;
 pub(crate) use shadow::Shadow;
 
 /// Why a group operation failed. The state is as before it.
@@ -95,16 +95,6 @@ pub(crate) struct Joined {
     pub(crate) generation: u32,
     pub(crate) policy: Policy,
     pub(crate) leaves: Vec<Leaf>,
-}
-
-/// A way in by an external commit, tried out.
-pub(crate) struct External {
-    pub(crate) made: Made,
-    pub(crate) policy: Policy,
-    pub(crate) leaves: Vec<Leaf>,
-    /// It takes the place of a leaf that this device had.
-    pub(crate) replaces: bool,
-    pub(crate) rows: Vec<RowChange>,
 }
 
 /// A key package made here.
@@ -234,33 +224,6 @@ impl Groups {
         })
     }
 
-    /// Makes the next generation of a conversation with its first commit, apart from the store like an external commit: the
-    /// group info of epoch 0 with the tree, and what is kept when the server has taken it. The rows of `old` go with it.
-    pub(crate) fn continue_as(
-        &self,
-        old: (ConversationId, u32),
-        generation: u32,
-        policy: &Policy,
-        candidates: Vec<Candidate>,
-        data: &CommitData,
-        now_s: u64,
-    ) -> Result<(Vec<u8>, External), GroupError> {
-        let fork = Provider::new(self.provider.store().fork()).map_err(|_| GroupError::Randomness)?;
-        delete_rows(&fork, old)?;
-        let config = group::create_config(policy, leaf::capabilities(fork.rand()), leaf::lifetime(now_s))
-            .ok_or(GroupError::Mls("extensions"))?;
-        let id = group::group_id(old.0, generation);
-        let mut object = MlsGroup::new_with_group_id(&fork, &self.signer, &config, id, self.credential.clone())
-            .map_err(|_| GroupError::Mls("create"))?;
-        let info = object.export_group_info(fork.crypto(), &self.signer, true).map_err(|_| GroupError::Mls("group info"))?;
-        let info = group::bytes(&info)?;
-        let made = commit(&fork, &self.signer, &mut object, candidates, data)?;
-        object.merge_pending_commit(&fork).map_err(|_| GroupError::Mls("merge"))?;
-        let leaves = rules::check_members(object.members())?;
-        let rows = fork.store().changes();
-        Ok((info, External { made, policy: policy.clone(), leaves, replaces: false, rows }))
-    }
-
     /// Makes a commit that adds devices, or only renews the own path. It stays pending until merged.
     pub(crate) fn commit(
         &mut self,
@@ -370,62 +333,6 @@ impl Groups {
         self.with(id, |_, _, object| Ok(rules::check_members(object.members())?.iter().any(|leaf| leaf.device() == device)))
     }
 
-    /// Prepares to join by an external commit (RFC 9420 §12.4.3.2). openmls merges at once, so it is done in a fork: the rows
-    /// come back to be kept only when the server has accepted the commit (mls.md, trap 7).
-    pub(crate) fn join_external(
-        &self,
-        id: (ConversationId, u32),
-        group_info: &[u8],
-        tree: &[u8],
-        data: &CommitData,
-    ) -> Result<External, GroupError> {
-        let fork = Provider::new(self.provider.store().fork()).map_err(|_| GroupError::Randomness)?;
-        let info = group::group_info(group_info)?;
-        let epoch = info.epoch().as_u64();
-        // Of a group that is replaced no row may stay: none of its keys is needed again.
-        delete_rows(&fork, id)?;
-        // openmls removes the leaf with the own signature key by itself; the tree says whether there is one.
-        let own = self.credential.credential.serialized_content();
-        let replaces = tree.windows(own.len()).any(|part| part == own);
-        let tree = RatchetTreeIn::tls_deserialize_exact(tree).map_err(|_| GroupError::Bytes)?;
-        let leaf = LeafNodeParameters::builder().with_capabilities(leaf::capabilities(fork.rand())).build();
-        let (object, bundle) = MlsGroup::external_commit_builder()
-            .with_config(group::join_config())
-            .with_ratchet_tree(tree)
-            .skip_lifetime_validation()
-            .with_aad(data.encode())
-            .build_group(&fork, info, self.credential.clone())
-            .map_err(|error| match error {
-                ExternalCommitBuilderError::UnsupportedCiphersuite(_) | ExternalCommitBuilderError::MissingExternalPub => {
-                    GroupError::External
-                }
-                _ => GroupError::Mls("external group"),
-            })?
-            .leaf_node_parameters(leaf)
-            .load_psks(fork.storage())
-            .map_err(|_| GroupError::Mls("psks"))?
-            .build(fork.rand(), fork.crypto(), &self.signer, |_| true)
-            .map_err(|_| GroupError::Mls("external commit"))?
-            .finalize(&fork)
-            .map_err(|_| GroupError::Mls("finalize"))?;
-        if *object.group_id() != group::group_id(id.0, id.1) {
-            return Err(GroupError::Row);
-        }
-        let leaves = rules::check_members(object.members())?;
-        let policy = rules::check_context(object.public_group().group_context())?;
-        rules::check_named(&policy, &leaves)?;
-        let (commit, _, _) = bundle.into_messages();
-        let info = object.export_group_info(fork.crypto(), &self.signer, false).map_err(|_| GroupError::Mls("group info"))?;
-        let made = Made { epoch, commit: group::bytes(&commit)?, welcome: None, group_info: group::bytes(&info)? };
-        Ok(External { made, policy, leaves, replaces, rows: fork.store().changes() })
-    }
-
-    /// The external commit was accepted: its rows are ours.
-    pub(crate) fn joined_external(&mut self, id: (ConversationId, u32), rows: Vec<RowChange>) {
-        self.loaded.remove(&id);
-        self.provider.store().absorb(rows);
-    }
-
     /// The present epoch and the own leaf's index.
     pub(crate) fn place(&mut self, id: (ConversationId, u32)) -> Result<(u64, u32), GroupError> {
         self.with(id, |_, _, object| Ok((object.epoch().as_u64(), object.own_leaf_index().u32())))
@@ -460,11 +367,6 @@ pub(crate) fn clear(sealed: &[u8]) -> Option<MessageData> {
         Ok(Authenticated::Message(data)) => Some(data),
         _ => None,
     }
-}
-
-fn delete_rows(provider: &Provider, id: (ConversationId, u32)) -> Result<(), GroupError> {
-    let old = MlsGroup::load(provider.storage(), &group::group_id(id.0, id.1)).map_err(|_| GroupError::Mls("load"))?;
-    old.map_or(Ok(()), |mut old| old.delete(provider.storage()).map_err(|_| GroupError::Mls("delete")))
 }
 
 fn transcript(object: &MlsGroup) -> Result<[u8; 16], GroupError> {
