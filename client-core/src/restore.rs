@@ -135,6 +135,8 @@ impl Session {
                 pending.number = None;
             }
             conv.behind = (conv.standing == Standing::Joined).then_some(epoch);
+            // Whoever is on the way back into a group begins again behind the new numbers.
+            self.rejoining.remove(&id);
             let live = self.live.entry(id).or_default();
             (live.head, live.fetching, live.hold) = (number, false, false);
         }

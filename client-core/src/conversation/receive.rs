@@ -100,7 +100,13 @@ impl Session {
                 self.acknowledge(id);
                 return self.left_behind(ctx, id);
             }
-            match self.apply_row(ctx, id, &row) {
+            let applied = if row.generation < conv.generation {
+                self.of_before(id, &row);
+                Applied::Next
+            } else {
+                self.apply_row(ctx, id, &row)
+            };
+            match applied {
                 Applied::Next => {
                     if let Some(conv) = self.conversation(id) {
                         conv.cursor = conv.cursor.max(row.number);
@@ -132,6 +138,13 @@ impl Session {
             self.pump(ctx, id);
         } else {
             self.catch_up(ctx, id);
+        }
+    }
+
+    /// A row of a generation that this device has left. Only a server that was put back has a right to deliver it.
+    fn of_before(&mut self, id: ConversationId, row: &Row) {
+        if row.kind == RowKind::Message && self.convs.get(&id).is_some_and(|conv| conv.shift == 0) {
+            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
         }
     }
 

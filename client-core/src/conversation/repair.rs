@@ -31,6 +31,8 @@ pub(crate) struct Ahead {
     pub(crate) shadow: Shadow,
     /// The last row passed.
     pub(crate) cursor: u64,
+    /// The epoch the own state is of: rows for earlier ones come only from a server that was put back.
+    from: u64,
     /// Messages passed that this device has no keys for.
     pub(crate) missed: u64,
 }
@@ -76,7 +78,10 @@ impl Session {
         let Some(rejoining) = self.rejoining.get_mut(&id) else { return };
         if rejoining.ahead.is_none() {
             match self.groups.shadow((id, generation)) {
-                Ok(shadow) => rejoining.ahead = Some(Ahead { shadow, cursor, missed: 0 }),
+                Ok(shadow) => {
+                    let from = shadow.end().map_or(0, |(epoch, _)| epoch);
+                    rejoining.ahead = Some(Ahead { shadow, cursor, from, missed: 0 });
+                }
                 // Nothing is left to start from: as a device whose Welcome could not be opened.
                 Err(_) => {
                     self.rejoining.remove(&id);
@@ -106,6 +111,11 @@ impl Session {
             }
             if row.generation > generation {
                 return self.left_behind(ctx, id);
+            }
+            if row.generation < generation || row.epoch < ahead.from {
+                // Of the server's life before it was put back: passed already.
+                ahead.cursor = row.number;
+                continue;
             }
             match row.kind {
                 RowKind::Message => ahead.missed += u64::from(row.device != self.me.device),
