@@ -45,7 +45,9 @@ pub fn enrol(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, re
         return Err(EnrolError::Vault.into());
     }
     let living = rows::of_account(sql, account.id)?;
-    if living.len() + 1 - usize::from(request.retires.is_some()) > limits::DEVICES {
+    // A copy of the same profile may have retired it already (protocol §7, run token): it is gone, as was asked.
+    let retires = request.retires.filter(|old| living.contains(old));
+    if living.len() + 1 - usize::from(retires.is_some()) > limits::DEVICES {
         return Err(EnrolError::TooMany.into());
     }
     let before = statement::newest(sql, account.id)?;
@@ -60,12 +62,14 @@ pub fn enrol(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, re
     if rows::id_taken(sql, id)? {
         return Err(EnrolError::Taken.into());
     }
-    if request.retires.is_some_and(|old| !living.contains(&old)) {
+    if let Some(old) = request.retires
+        && !rows::was_of(sql, account.id, old)?
+    {
         return Err(EnrolError::Retires.into());
     }
     // Devices that are gone may still be named: who states them may not know yet. A living one may not be left out silently.
     let stated = |id| next.device(id).is_some();
-    let complete = living.iter().all(|old| stated(*old) != (request.retires == Some(*old)));
+    let complete = living.iter().all(|old| stated(*old) != (retires == Some(*old)));
     let old_ones = next.content().devices.iter().filter(|device| device.id != id).all(|d| before.device(d.id) == Some(d));
     if !complete || !old_ones {
         return Err(EnrolError::Devices.into());
@@ -75,7 +79,7 @@ pub fn enrol(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, re
     rows::insert(sql, context.now, account.id, account.auth_epoch, &new)?;
     let mut announce = vec![Announce::SessionEnded { account: account.id, session: session.id() }];
     session::rows::end(sql, session.id())?;
-    if let Some(old) = request.retires {
+    if let Some(old) = retires {
         announce.extend(rows::retire(sql, context.now, account.id, old)?);
     }
     announce.extend(inbox::notice::statement(sql, context, account.id, next.content().number, Some(id))?);
@@ -130,6 +134,20 @@ mod tests {
         assert!(done.announce.contains(&Announce::DeviceGone { account: person.account, device: old.id() }));
         assert_eq!(code(world.resume(&old.mls, None)), Code::ResumeRefused);
         world.resume(&mls, None).unwrap();
+    }
+
+    #[test]
+    fn both_copies_of_a_profile_become_devices_of_their_own() {
+        let mut world = World::new();
+        let (mut person, old) = world.register("alice");
+        for seed in [2, 3] {
+            let session = world.login("alice", &person.password.clone(), None).unwrap().answer.session;
+            let mls = person.new_device(&mut world, seed);
+            let request = person.enrolment(&mut world, &mls, Some(old.id()));
+            world.enrol(&session, &request).unwrap();
+            person.statement = Statement::parse(request.statement.as_slice()).unwrap();
+        }
+        assert_eq!(world.number("SELECT COUNT(*) FROM device WHERE gone_ms IS NULL"), 2);
     }
 
     #[test]

@@ -38,6 +38,16 @@ pub(crate) fn id_taken(sql: &mut dyn Sql, id: DeviceId) -> Result<bool, SqlError
     Ok(first(sql, "SELECT 1 FROM device WHERE device_id = :device", named! { device: &id })?.is_some())
 }
 
+/// Is it one of the account's, in force or gone?
+pub(crate) fn was_of(sql: &mut dyn Sql, account: AccountId, id: DeviceId) -> Result<bool, SqlError> {
+    let found = first(
+        sql,
+        "SELECT 1 FROM device WHERE device_id = :device AND account_id = :account",
+        named! { device: &id, account: &account },
+    )?;
+    Ok(found.is_some())
+}
+
 /// All devices of the account that are in force.
 pub(crate) fn of_account(sql: &mut dyn Sql, account: AccountId) -> Result<Vec<DeviceId>, SqlError> {
     sql.query(
