@@ -103,7 +103,10 @@ impl Session {
         let own = account == self.me.account;
         let bytes = if own { Some(&self.me.statement) } else { self.contacts.get(&account).map(|contact| &contact.statement) };
         let known = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok());
-        let chain = statement::verify_chain(known.as_ref(), answer.statements.iter().map(Bytes::as_slice));
+        // Asked for when less was known: a look-up by name may have been answered meanwhile. What is above it has to continue it.
+        let above = known.as_ref().map_or(0, |known| known.content().number);
+        let new = |bytes: &&[u8]| Statement::parse(bytes).map_or(true, |statement| statement.content().number > above);
+        let chain = statement::verify_chain(known.as_ref(), answer.statements.iter().map(Bytes::as_slice).filter(new));
         let Ok(chain) = chain else { return };
         if chain.newest.content().account != account {
             return;
@@ -114,6 +117,12 @@ impl Session {
             return;
         }
         self.take_chain(&chain);
+        self.checked_now(ctx, account);
+        self.push_settings(ctx);
+    }
+
+    /// The newest statement is known, however it came: what waited for it goes on.
+    pub(crate) fn checked_now(&mut self, ctx: &mut Ctx<'_>, account: AccountId) {
         self.checked.insert(account);
         let ids: Vec<_> = self.convs.values().filter(|conv| conv.with == account).map(|conv| conv.id).collect();
         for id in ids {
@@ -121,7 +130,6 @@ impl Session {
             self.catch_up(ctx, id);
             self.pump(ctx, id);
         }
-        self.push_settings(ctx);
     }
 
     fn take_chain(&mut self, chain: &statement::Chain) {

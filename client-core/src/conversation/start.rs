@@ -56,7 +56,7 @@ impl Session {
         let taken = http::json::<body::Person>(answer).and_then(|person| self.take_person(&person).map(|()| person.account_id));
         match taken {
             Ok(account) => {
-                self.checked.insert(account);
+                self.checked_now(ctx, account);
                 self.open_with(ctx, command, account);
             }
             Err(failure) => self.answer(command, Err(failure)),
