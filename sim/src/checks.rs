@@ -1,11 +1,19 @@
-//! What must hold in the end, judged from the server's log and the browsers' stores, not from the cores' own words.
+//! Gathers what stands there at the end, from the server's log and the browsers' stores, and has it judged.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use client_core::view::{MessageKind, SystemLine};
+use client_core::{
+    Space,
+    view::{Message, MessageKind, SystemLine},
+};
 use shared::{ConversationId, MessageId};
 
-use crate::world::World;
+use crate::{
+    history::{Id, Line, LineKind, Page, Profile, Row},
+    judge,
+    server::Server,
+    world::World,
+};
 
 /// A row of the server's log.
 pub struct LogRow {
@@ -19,18 +27,51 @@ pub struct LogRow {
 
 /// The server's log, by conversation.
 pub fn log(world: &mut World) -> BTreeMap<ConversationId, Vec<LogRow>> {
-    world.server.look(|sql| {
-        let mut log: BTreeMap<ConversationId, Vec<LogRow>> = BTreeMap::new();
-        let rows = sql.query("SELECT conv_id, seq, kind, cmid FROM conv_msg ORDER BY conv_id, seq", &[]).unwrap_or_default();
-        for mut row in rows {
-            let (Ok(id), Ok(number), Ok(kind), Ok(message)) =
-                (row.take::<[u8; 16]>(), row.take::<u64>(), row.take::<u64>(), row.take::<[u8; 16]>())
-            else {
-                continue;
-            };
-            log.entry(ConversationId(id)).or_default().push(LogRow { number, kind, message: MessageId(message) });
-        }
-        log
+    let mut log: BTreeMap<ConversationId, Vec<LogRow>> = BTreeMap::new();
+    for row in rows(&mut world.server) {
+        let (number, kind, message) = (row.number, u64::from(!row.message), MessageId(row.id));
+        log.entry(ConversationId(row.conversation)).or_default().push(LogRow { number, kind, message });
+    }
+    log
+}
+
+fn rows(server: &mut Server) -> Vec<Row> {
+    server.look(|sql| {
+        let text =
+            "SELECT conv_id, seq, kind, cmid, sender_account, sender, generation, epoch FROM conv_msg ORDER BY conv_id, seq";
+        let read = |row: &mut server_core::sql::Row| {
+            Ok::<_, server_core::sql::SqlError>(Row {
+                conversation: row.take()?,
+                number: row.take()?,
+                message: row.take::<u64>()? == 0,
+                id: row.take()?,
+                account: row.take()?,
+                device: row.take()?,
+                generation: row.take()?,
+                epoch: row.take()?,
+            })
+        };
+        sql.query(text, &[]).unwrap_or_default().iter_mut().filter_map(|row| read(row).ok()).collect()
+    })
+}
+
+/// (conversation, account) of everybody who is in it.
+fn members(server: &mut Server) -> Vec<(Id, Id)> {
+    server.look(|sql| {
+        let text = "SELECT conv_id, account_id FROM conv_member WHERE until_seq IS NULL";
+        let rows = sql.query(text, &[]).unwrap_or_default();
+        rows.into_iter().filter_map(|mut row| Some((row.take().ok()?, row.take().ok()?))).collect()
+    })
+}
+
+/// (conversation, device, leaf, last number) of every leaf.
+pub(crate) fn leaves(server: &mut Server) -> Vec<(Id, Id, u64, u64)> {
+    server.look(|sql| {
+        let text = "SELECT l.conv_id, l.device_id, l.leaf, c.head_seq FROM conv_leaf l JOIN conv c ON c.conv_id = l.conv_id";
+        let rows = sql.query(text, &[]).unwrap_or_default();
+        rows.into_iter()
+            .filter_map(|mut row| Some((row.take().ok()?, row.take().ok()?, row.take().ok()?, row.take().ok()?)))
+            .collect()
     })
 }
 
@@ -51,85 +92,37 @@ pub fn behind(world: &World) -> String {
 /// Every broken promise of a finished run.
 pub fn judge(world: &mut World) -> Vec<String> {
     let mut found = core::mem::take(&mut world.found);
-    let log = log(world);
-    for (id, rows) in &log {
-        for (at, row) in rows.iter().enumerate() {
-            if usize::try_from(row.number).ok() != Some(at + 1) {
-                found.push(format!("{id}: the log has number {} in place {}", row.number, at + 1));
-            }
-        }
-    }
-    let mut stored: BTreeMap<MessageId, u64> = BTreeMap::new();
-    for row in log.values().flatten().filter(|row| row.kind == 0) {
-        *stored.entry(row.message).or_default() += 1;
-    }
-    let rolled_back = world.devices.iter().any(|device| device.rolled_back);
-    for (message, kept) in &world.kept {
-        match stored.get(message) {
-            None if world.devices.get(kept.device).is_some_and(|device| device.rolled_back) => {}
-            None => found.push(format!("lost: {message} ({}) was kept and is not in the log", kept.text)),
-            Some(1) => {}
-            // A profile that was rolled back may offer again, as another device, what its later self had sent; readers drop it.
-            Some(_) if rolled_back => {}
-            Some(count) => found.push(format!("doubled: {message} ({}) stands {count} times in the log", kept.text)),
-        }
-    }
+    world.history.log = rows(&mut world.server);
+    world.history.members = members(&mut world.server);
+    world.history.profiles.clear();
+    world.history.pages.clear();
     for (at, device) in world.devices.iter().enumerate() {
-        let Some((slot, store)) = &device.disk else { continue };
-        let Some(client) = &device.client else { continue };
+        let (Some((slot, store)), Some(client)) = (&device.disk, &device.client) else { continue };
+        let outbox =
+            store.load().map_or(usize::MAX, |snapshot| snapshot.rows.iter().filter(|row| row.space == Space::Outbox).count());
+        // The store of a superseded device goes on as another one.
+        let (account, id) = (slot.account.0, client.state().device.unwrap_or(slot.device).0);
+        world.history.profiles.push(Profile { profile: at, account, device: id, outbox });
         for conversation in client.conversations() {
-            let Ok(page) = store.messages(conversation.id, None, 100_000) else {
+            let Ok(page) = store.messages(conversation.id, None, 10_000_000) else {
                 found.push(format!("device {at}: {} can't be read", conversation.id));
                 continue;
             };
-            let Some((_, cursor, _)) = client.cursors().into_iter().find(|(id, _, _)| *id == conversation.id) else {
-                found.push(format!("device {at} ({}) was never let into {}", slot.handle, conversation.id));
-                continue;
-            };
             let since = client.since(conversation.id).unwrap_or(0);
-            let shown: Vec<MessageId> = page
-                .messages
-                .iter()
-                .filter(|m| m.kind != MessageKind::System && m.order > since * 1_000)
-                .map(|m| m.id)
-                .collect();
-            let mut seen = BTreeSet::new();
-            let expected: Vec<MessageId> = log
-                .get(&conversation.id)
-                .into_iter()
-                .flatten()
-                .filter(|row| row.kind == 0 && seen.insert(row.message))
-                .filter(|row| row.number > since && row.number <= cursor)
-                .map(|row| row.message)
-                .collect();
-            if shown != expected && !rolled_back {
-                found.push(format!(
-                    "device {at} shows {} texts of {} in {} since {since}, or in another order",
-                    shown.len(),
-                    expected.len(),
-                    conversation.id
-                ));
-            }
-            if rolled_back {
-                let shown: BTreeSet<_> = shown.iter().collect();
-                let missing = expected.iter().filter(|id| !page.messages.iter().any(|m| m.id == **id)).count();
-                if missing > 0 || shown.len() > page.messages.len() {
-                    found.push(format!("device {at} misses {missing} texts in {} since {since}", conversation.id));
-                }
-            }
-            for message in &page.messages {
-                if let Some(SystemLine::Hole { count }) = &message.system
-                    && !rolled_back
-                {
-                    found.push(format!("device {at} shows a hole of {count} at {} in {}", message.order, conversation.id));
-                }
-                if let Some(kept) = world.kept.get(&message.id)
-                    && kept.text != message.text
-                {
-                    found.push(format!("device {at} shows {:?} for {:?}", message.text, kept.text));
-                }
-            }
+            let lines = page.messages.iter().map(line).collect();
+            world.history.pages.push(Page { profile: at, conversation: conversation.id.0, since, lines });
         }
     }
+    found.extend(judge::judge(&world.history).iter().map(ToString::to_string));
     found
+}
+
+fn line(message: &Message) -> Line {
+    let kind = match (message.kind, &message.system) {
+        (MessageKind::Text, _) => LineKind::Text,
+        (_, Some(SystemLine::Hole { .. })) => LineKind::Hole,
+        (MessageKind::System, _) => LineKind::Note,
+        (MessageKind::Newer, _) => LineKind::Unknown,
+    };
+    Line { place: message.order, id: message.id.0, author: message.author.id.0, kind, text: message.text.clone() }
 }

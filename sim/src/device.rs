@@ -60,6 +60,8 @@ pub struct Device {
     pub disk: Option<(Slot, Store)>,
     /// An older copy of the disk, kept for a rollback.
     pub copy: Option<(Slot, Vec<Batch>)>,
+    /// In how many conversations it was when the copy was made.
+    pub copied_at: usize,
     /// The cookie jar: survives too.
     pub cookie: Option<Token>,
     /// The running core.
@@ -74,8 +76,12 @@ pub struct Device {
     pub asked: BTreeMap<u64, Asked>,
     /// Texts that must be sent again because their tab or core died before the answer.
     pub again: Vec<Sending>,
-    /// Its profile was rolled back: what it had after the copy is gone with it.
-    pub rolled_back: bool,
+    /// Until when its disk takes nothing.
+    pub full_until: u64,
+    /// Batches in a row that its disk refused.
+    pub refused: u32,
+    /// How far its clock is off, in milliseconds.
+    pub skew: i64,
 }
 
 impl Device {
@@ -86,6 +92,7 @@ impl Device {
             person,
             disk: None,
             copy: None,
+            copied_at: 0,
             cookie: None,
             client: None,
             run: 0,
@@ -93,7 +100,9 @@ impl Device {
             socket: None,
             asked: BTreeMap::new(),
             again: vec![],
-            rolled_back: false,
+            full_until: 0,
+            refused: 0,
+            skew: 0,
         }
     }
 

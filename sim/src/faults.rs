@@ -36,11 +36,34 @@ pub enum Fault {
     ProfileRolledBack,
     /// A further browser joined a running conversation.
     JoinedLate,
+    /// A profile's disk takes nothing for a while.
+    DiskFull,
+    /// A socket looks open and carries nothing.
+    LineDead,
+    /// Something took seconds instead of milliseconds.
+    Delayed,
+    /// The server answered again, in a later epoch, for a message it had taken in an earlier one.
+    AnsweredAcrossEpochs,
+    /// A profile was copied and both copies run.
+    RunTwice,
+    /// A browser's clock is wrong, or 89 days have passed (needs a clock that can be moved).
+    ClockMoved,
+}
+
+/// How a fault comes about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The dice decide.
+    Dice,
+    /// It follows from others.
+    Follows,
+    /// Only in runs with a clock that can be moved.
+    Clock,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::SocketBroken,
@@ -55,7 +78,23 @@ impl Fault {
         Self::CreationLost,
         Self::ProfileRolledBack,
         Self::JoinedLate,
+        Self::DiskFull,
+        Self::LineDead,
+        Self::Delayed,
+        Self::AnsweredAcrossEpochs,
+        Self::RunTwice,
+        Self::ClockMoved,
     ];
+
+    /// How it comes about.
+    #[must_use]
+    pub const fn source(self) -> Source {
+        match self {
+            Self::RaceLost | Self::SealedAgain | Self::CreationLost | Self::AnsweredAcrossEpochs => Source::Follows,
+            Self::ClockMoved => Source::Clock,
+            _ => Source::Dice,
+        }
+    }
 }
 
 /// Counts of what happened.
@@ -73,7 +112,19 @@ impl Counts {
             *self.0.entry(*fault).or_default() += count;
         }
     }
+    /// Faults that should have happened in a run of many seeds and did not.
+    #[must_use]
+    pub fn absent(&self, clock: bool) -> Vec<Fault> {
+        let due = |fault: &Fault| match fault.source() {
+            Source::Dice | Source::Follows => true,
+            Source::Clock => clock,
+        };
+        Fault::ALL.into_iter().filter(due).filter(|fault| !self.0.contains_key(fault)).collect()
+    }
 }
+
+/// Weights drawn for each world: one more than there are faults, so that the next one does not make other worlds of all seeds.
+const DRAWN: usize = 21;
 
 /// The run's one source of decisions.
 pub struct Dice {
@@ -82,6 +133,8 @@ pub struct Dice {
     pub calm: bool,
     /// What happened so far.
     pub counts: Counts,
+    /// How much of each fault this world gets: some worlds are plagued by a few, in others all are rare.
+    weights: BTreeMap<Fault, u64>,
 }
 
 impl Dice {
@@ -89,7 +142,20 @@ impl Dice {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         use rand_chacha::rand_core::SeedableRng as _;
-        Self { rng: ChaCha20Rng::seed_from_u64(seed), calm: false, counts: Counts::default() }
+        let rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut dice = Self { rng, calm: false, counts: Counts::default(), weights: BTreeMap::new() };
+        for place in 0..DRAWN {
+            let weight = match dice.below(10) {
+                0..3 => 0,
+                3..8 => 1,
+                8 => 3,
+                _ => 8,
+            };
+            if let Some(fault) = Fault::ALL.get(place) {
+                dice.weights.insert(*fault, weight);
+            }
+        }
+        dice
     }
     /// Uniform below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
@@ -107,10 +173,11 @@ impl Dice {
         self.rng.fill_bytes(&mut id);
         id
     }
-    /// Does this fault happen now, with a chance of `per_mille`?
+    /// Does this fault happen now, with a chance of `per_mille` in a world of average misery?
     pub fn happens(&mut self, fault: Fault, per_mille: u64) -> bool {
         let drawn = self.below(1_000);
-        let happens = !self.calm && drawn < per_mille;
+        let chance = per_mille * self.weights.get(&fault).copied().unwrap_or(1);
+        let happens = !self.calm && drawn < chance;
         if happens {
             self.counts.saw(fault);
         }
