@@ -3,6 +3,7 @@
 //! This crate knows no protocol and no cryptography. It uses little beside the standard library,
 //! so that it is up in seconds on a machine that has compiled nothing yet.
 
+mod canaries;
 mod claims;
 mod digest;
 mod dist;
@@ -12,6 +13,7 @@ mod process;
 mod readable;
 mod root;
 mod serve;
+mod sim;
 mod size;
 mod stages;
 mod tidy;
@@ -31,6 +33,7 @@ cargo xtask <command>
   claims [--write]         every promise of docs/claims.toml against the last run of `test tests`; --write makes the generated tables
   web                      the WebAssembly core and the page, into web/dist
   sim [options]            many clients and one server in one thread, from one seed
+  canaries [name…]         plants each bug of mutants/ and shows which seed or test notices it
   bench [browser] [--json] the figures of docs/PERFORMANCE.md
   fuzz [--seconds N] [target…]
                            every fuzz target, or the named ones, a minute each
@@ -67,7 +70,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "tidy" => tidy::run(),
         "claims" => claims::run(rest),
         "web" => web::build().map(|dist| println!("{}", dist.display())),
-        "sim" => process::run(process::cargo(["run", "--quiet", "--package", "sim", "--bin", "sim", "--"]).args(rest)),
+        "sim" => sim::run(rest),
+        "canaries" => canaries::run(rest),
         "bench" => e2e::bench(rest),
         "fuzz" => fuzz::run(rest),
         "e2e" => e2e::run(rest),

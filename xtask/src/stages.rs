@@ -1,12 +1,9 @@
 //! `cargo xtask test`: every check in one order, each with its minutes, all of them named at the end.
 
-use crate::{claims, e2e, process, readable, root, size, tidy, tools, web};
+use crate::{canaries, claims, e2e, process, readable, root, sim, size, tidy, tools, web};
 use anyhow::{Result, anyhow, bail};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Worlds the simulation runs through in every test.
-const SEEDS: &str = "300";
 
 struct Stage {
     name: &'static str,
@@ -21,13 +18,14 @@ const fn stage(name: &'static str, needs: Option<&'static str>, work: fn() -> Re
 }
 
 /// The compiled ones stand in the order that shares most of what is compiled.
-const STAGES: [Stage; 19] = [
+const STAGES: [Stage; 20] = [
     stage("fmt", None, || quiet(process::cargo(["fmt", "--all", "--check"]))),
     stage("tests", None, tests),
     stage("claims", Some("tests"), claims::stage),
     stage("clippy", None, || quiet(clippy_native())),
     stage("tidy", None, || tidy::run().map(|()| Vec::new())),
-    stage("sim", None, sim),
+    stage("mutants", None, canaries::check),
+    stage("sim", None, sim::stage),
     stage("docs", None, docs),
     stage("web", None, || web::build().map(|_| Vec::new())),
     stage("clippy-wasm", None, clippy_wasm),
@@ -144,12 +142,6 @@ fn clippy_wasm() -> Result<Vec<String>> {
     tools::for_wasm()?;
     let mut command = web::cargo_wasm(["clippy", "-p", "client-wasm", "--target", "wasm32-unknown-unknown", "--all-targets"]);
     process::run(command.args(["--", "-D", "warnings"])).map(|()| Vec::new())
-}
-
-fn sim() -> Result<Vec<String>> {
-    let said =
-        process::tee(&mut process::cargo(["run", "--quiet", "--package", "sim", "--bin", "sim", "--", "--seeds", SEEDS]))?;
-    Ok(lines(&said, "sim: "))
 }
 
 /// Only our own crates: the documentation of the others is theirs.

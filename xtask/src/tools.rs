@@ -67,6 +67,14 @@ pub(crate) fn for_wasm_tests() -> Result<()> {
     cargo_program("geckodriver")
 }
 
+/// The library that moves the clock of one process.
+pub(crate) fn faketime() -> Result<PathBuf> {
+    debian(&[("faketime", "faketime")])?;
+    let folders = fs::read_dir("/usr/lib").context("/usr/lib")?.flatten().map(|entry| entry.path());
+    let found = folders.map(|folder| folder.join("faketime/libfaketimeMT.so.1")).find(|path| path.is_file());
+    found.context("faketime is installed, but there is no /usr/lib/*/faketime/libfaketimeMT.so.1")
+}
+
 /// The test runner.
 pub(crate) fn nextest() -> Result<()> {
     if process::said("cargo", &["nextest", "--version"]).is_none() {
