@@ -81,8 +81,8 @@ impl Session {
         }
     }
 
-    /// A person was looked up by name.
-    pub(crate) fn take_person(&mut self, person: &body::Person) -> Result<(), Failure> {
+    /// A person was looked up by name: the answer must be about that name.
+    pub(crate) fn take_person(&mut self, handle: &str, person: &body::Person) -> Result<(), Failure> {
         let known = self.contacts.get(&person.account_id).and_then(|c| Statement::parse(c.statement.as_slice()).ok());
         let skip = known.as_ref().map_or(0, |statement| statement.content().number);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
@@ -90,6 +90,7 @@ impl Session {
         let chain = statement::verify_chain(known.as_ref(), new).map_err(|_| Failure::new(code::BAD_ANSWER))?;
         if chain.newest.content().account != person.account_id
             || !chain.newest.content().handle.as_str().eq_ignore_ascii_case(&person.username)
+            || !person.username.eq_ignore_ascii_case(handle)
         {
             return Err(Failure::new(code::BAD_ANSWER));
         }
@@ -136,12 +137,19 @@ impl Session {
         let content = chain.newest.content();
         let account = content.account;
         let identity = Bytes::from(content.identity);
+        // The pin is of the name: another account under a name that is known already has not earned its trust.
+        let namesake = self
+            .contacts
+            .values()
+            .find(|known| known.account != account && known.handle.eq_ignore_ascii_case(content.handle.as_str()))
+            .map(|known| known.pinned.clone());
+        let usurped = namesake.is_some() && !self.contacts.contains_key(&account);
         let contact = self.contacts.entry(account).or_insert_with(|| Contact {
             account,
             handle: content.handle.as_str().to_owned(),
             statement: Bytes::default(),
             number: 0,
-            pinned: identity.clone(),
+            pinned: namesake.unwrap_or_else(|| identity.clone()),
             identity: identity.clone(),
             verified: false,
             version: 0,
@@ -165,9 +173,13 @@ impl Session {
         }
         contact.identity = identity;
         self.dirty_contacts.insert(account);
-        if changed {
+        if changed || usurped {
             let name = content.handle.as_str().to_owned();
-            let line = if chain.worst == Step::Reset { SystemLine::Reset { name } } else { SystemLine::KeyChanged { name } };
+            let line = if usurped || chain.worst == Step::Reset {
+                SystemLine::Reset { name }
+            } else {
+                SystemLine::KeyChanged { name }
+            };
             self.identity_line(account, line);
         }
     }

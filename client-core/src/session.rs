@@ -55,7 +55,7 @@ pub(crate) enum Waits {
     ResumeStart,
     ResumeFinish,
     Logout,
-    Person { command: u64 },
+    Person { command: u64, handle: String },
     Statements { account: AccountId },
     ClaimForStart { conversation: ConversationId, account: AccountId },
     Commit { conversation: ConversationId },
@@ -502,7 +502,7 @@ impl Session {
             Waits::ResumeStart => self.resume_started(ctx, answer),
             Waits::ResumeFinish => self.resumed(ctx),
             Waits::Logout | Waits::InboxRefused | Waits::Packages => {}
-            Waits::Person { command } => self.person_found(ctx, command, answer),
+            Waits::Person { command, handle } => self.person_found(ctx, command, &handle, answer),
             Waits::Statements { account } => self.statements(ctx, account, answer),
             Waits::ClaimForStart { conversation, account } => self.claimed_for_start(ctx, conversation, account, answer),
             Waits::Commit { conversation } => self.commit_accepted(ctx, conversation, answer),
@@ -525,7 +525,7 @@ impl Session {
         match &request.waits {
             Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish => self.broken(ctx),
             Waits::Logout => {}
-            Waits::Person { command } => self.answer(*command, Err(Failure::new(code::OFFLINE))),
+            Waits::Person { command, .. } => self.answer(*command, Err(Failure::new(code::OFFLINE))),
             Waits::ClaimForStart { conversation, .. } => self.start_failed(*conversation, Failure::new(code::OFFLINE)),
             _ => {
                 self.stalled.push(request);
@@ -541,11 +541,11 @@ impl Session {
             (Waits::ResumeStart | Waits::ResumeFinish, Some(_)) if !again => self.session_over(ctx),
             (Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish, _) => self.broken(ctx),
             (Waits::Logout | Waits::InboxRefused, _) => {}
-            (Waits::Person { command }, Some(Code::NotFound)) => {
+            (Waits::Person { command, .. }, Some(Code::NotFound)) => {
                 let failure = Failure::new(code::NOBODY).field("username");
                 self.answer(*command, Err(failure));
             }
-            (Waits::Person { command }, _) => self.answer(*command, Err(refusal.into())),
+            (Waits::Person { command, .. }, _) => self.answer(*command, Err(refusal.into())),
             (_, Some(Code::LoginRequired)) => {
                 self.stalled.push(request);
                 self.begin_resume(ctx);

@@ -44,7 +44,8 @@ impl Session {
         if !self.link.is_online() {
             return self.answer(command, Err(Failure::new(code::OFFLINE)));
         }
-        self.ask(ctx, Waits::Person { command }, Draft::get(format!("/api/people/{}", handle.as_str())));
+        let draft = Draft::get(format!("/api/people/{}", handle.as_str()));
+        self.ask(ctx, Waits::Person { command, handle: handle.as_str().to_owned() }, draft);
     }
 
     /// The conversation with an account, whatever its standing.
@@ -52,8 +53,9 @@ impl Session {
         self.convs.values().find(|conv| conv.with == account).map(|conv| conv.id)
     }
 
-    pub(crate) fn person_found(&mut self, ctx: &mut Ctx<'_>, command: u64, answer: &[u8]) {
-        let taken = http::json::<body::Person>(answer).and_then(|person| self.take_person(&person).map(|()| person.account_id));
+    pub(crate) fn person_found(&mut self, ctx: &mut Ctx<'_>, command: u64, handle: &str, answer: &[u8]) {
+        let taken =
+            http::json::<body::Person>(answer).and_then(|person| self.take_person(handle, &person).map(|()| person.account_id));
         match taken {
             Ok(account) => {
                 self.checked_now(ctx, account);
@@ -114,6 +116,11 @@ impl Session {
         let with = starting.with;
         let candidates = core::mem::take(&mut starting.candidates);
         let me = self.me.account;
+        // An honest server has a package of somebody or says that it has none. Without one of them in the group, what is
+        // written would be sealed for an empty chair.
+        if with != me && !candidates.iter().any(|candidate| candidate.who.certificate().account == with) {
+            return self.start_failed(id, Failure::new(code::BAD_ANSWER));
+        }
         let (kind, policy) = if with == me {
             (Kind::Note, Policy::note(me, mls::leaf::SUITE_ID))
         } else {
