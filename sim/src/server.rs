@@ -29,6 +29,22 @@ pub struct Said {
     pub frame: Option<ServerFrame>,
 }
 
+/// The shipped rules with budgets nobody here uses up.
+#[must_use]
+pub fn open_rules() -> Rules {
+    let open = server_core::rules::Budget::of(1_000_000, 1_000);
+    Rules {
+        login_pair: open,
+        login_prefix: open,
+        login_account: open,
+        login_known: open,
+        resume: open,
+        register: open,
+        claim: open,
+        ..Rules::default()
+    }
+}
+
 /// The server.
 pub struct Server {
     store: Store,
@@ -67,26 +83,38 @@ impl Server {
     /// # Panics
     /// When SQLite can't read it, or it belongs to another seed.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "a simulator without its database can only stop")]
-    pub fn with(mut store: Store, seed: [u8; 32], life: u64, now: Millis) -> Self {
+    pub fn with(store: Store, seed: [u8; 32], life: u64, now: Millis) -> Self {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let keys = Keys::generate(&mut rng);
         // The keys are the seed's; whatever is drawn later differs from one start to the next.
         rng.set_stream(life);
-        let open = server_core::rules::Budget::of(1_000_000, 1_000);
-        let rules = Rules {
-            login_pair: open,
-            login_prefix: open,
-            login_account: open,
-            login_known: open,
-            resume: open,
-            register: open,
-            claim: open,
-            ..Rules::default()
-        };
+        Self::over(store, None, keys, open_rules(), rng, now)
+    }
+
+    /// Over a store, with keys and rules of the caller's choice: for servers that lie, and for a second server. `epoch` is
+    /// what the file beside the database says.
+    ///
+    /// # Panics
+    /// When the store was used with other keys.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "a simulator without its database can only stop")]
+    pub fn over(
+        mut store: Store,
+        epoch: Option<[u8; 16]>,
+        keys: Keys,
+        rules: Rules,
+        mut rng: ChaCha20Rng,
+        now: Millis,
+    ) -> Self {
         let mut context = Context { now, rng: &mut rng, rules: &rules, keys: &keys };
-        store.check_epoch(&mut context, None).expect("a store epoch");
+        store.check_epoch(&mut context, epoch).expect("a store epoch");
         Self { store, keys, rules, rng, sockets: BTreeMap::new(), tickets: BTreeMap::new(), next: 0 }
+    }
+
+    /// Its secret keys: what a second server over a copy of the database needs.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Everything not durable goes: sockets and tickets.

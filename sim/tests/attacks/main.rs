@@ -1,0 +1,20 @@
+//! The malicious server: attacks on real client cores over the real server core. docs/ATTACKS.md lists every one.
+//!
+//! `stage` moves what the cores say, `tamper` lies on the way, `database` and `mutations` change what the server holds, `insider`
+//! is a member without our checks, `forge` makes identities, `oracle` judges what honest people see in the end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod database;
+mod forge;
+mod insider;
+mod oracle;
+mod stage;
+mod tamper;
+
+mod s2_identity;
