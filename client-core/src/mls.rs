@@ -22,6 +22,7 @@ use shared::{
     certificate::{Certificate, Certified},
     frame::Row,
     label::Label,
+    limits,
     policy::Policy,
     signature,
 };
@@ -185,12 +186,23 @@ impl Groups {
         })
     }
 
-    /// Checks a claimed package: of this device, certified, of our suite, exactly as wide as it must be.
-    pub(crate) fn candidate(&self, bytes: &[u8], device: DeviceId, account: AccountId) -> Result<Candidate, GroupError> {
+    /// Checks a claimed package: of this device, certified, of our suite, exactly as wide as it must be, and fresh at `now_s`:
+    /// the server may have kept it for a day when its private half is known to somebody.
+    pub(crate) fn candidate(
+        &self,
+        bytes: &[u8],
+        device: DeviceId,
+        account: AccountId,
+        now_s: u64,
+    ) -> Result<Candidate, GroupError> {
         let package = group::key_package(bytes, self.provider.crypto())?;
         let node = package.leaf_node();
         let who = leaf::check(node.credential(), node.signature_key().as_slice()).map_err(|_| rules::Refused::Certificate)?;
-        leaf::made_at(&package).ok_or(rules::Refused::Lifetime)?;
+        let made = leaf::made_at(&package).ok_or(rules::Refused::Lifetime)?;
+        let fresh = if package.last_resort() { limits::LAST_RESORT_FRESH } else { limits::PACKAGE_FRESH };
+        if now_s.saturating_sub(made) > fresh {
+            return Err(rules::Refused::Lifetime.into());
+        }
         let certificate = who.certificate();
         if package.ciphersuite() != leaf::SUITE || certificate.device != device || certificate.account != account {
             return Err(GroupError::Row);

@@ -194,10 +194,12 @@ impl Session {
             return;
         }
         let behind = conv.behind;
-        if (conv.since_path >= PATH_MESSAGES || ctx.now.since(conv.path_at) >= PATH_AGE) && conv.pending.is_none() {
+        // An old path is renewed first (protocol §3, healing): what is sealed waits for the new epoch.
+        let old = conv.since_path >= PATH_MESSAGES || ctx.now.since(conv.path_at) >= PATH_AGE;
+        if old && conv.pending.is_none() {
             self.renew_path(ctx, id);
         }
-        if self.convs.get(&id).is_some_and(|conv| conv.since_path >= PATH_MESSAGES && conv.pending.is_some()) {
+        if old && self.convs.get(&id).is_some_and(|conv| conv.pending.is_some()) {
             return;
         }
         let Ok((newest, _)) = self.groups.place((id, generation)) else { return };

@@ -12,15 +12,19 @@ use crate::{
 impl Store {
     /// Writes a batch in one transaction: state rows, messages, messages gone, conversations that moved (messages written
     /// by the same batch move too; a message that the second conversation has already stays as it is there), and last what is
-    /// delivered. Returns the messages whose state `delivered` changed, as they are now.
+    /// delivered. Returns the messages that are not as the screens were told: those whose state `delivered` changed, and those
+    /// that stayed because another came under their id.
     ///
     /// # Errors
     /// Then nothing of the batch is written.
     pub fn apply(&mut self, batch: &Batch) -> Result<Vec<Message>, StoreError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_state(&transaction, batch)?;
+        let mut corrected = Vec::new();
         for row in &batch.messages {
-            write_message(&transaction, row)?;
+            if !write_message(&transaction, row)? {
+                corrected.extend(stays(&transaction, row)?);
+            }
         }
         remove(&transaction, &batch.gone)?;
         if !batch.moved.is_empty() {
@@ -28,9 +32,9 @@ impl Store {
             // One that is gone from where it arrived is gone wherever it came from.
             remove(&transaction, &batch.gone)?;
         }
-        let delivered = deliver(&transaction, &batch.delivered)?;
+        corrected.extend(deliver(&transaction, &batch.delivered)?);
         transaction.commit()?;
-        Ok(delivered)
+        Ok(corrected)
     }
 }
 
@@ -48,17 +52,23 @@ fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Store
     Ok(())
 }
 
-fn write_message(transaction: &Transaction<'_>, row: &MessageRow) -> Result<(), StoreError> {
+/// False when a message stands there under this id that this one must not replace. The id is its sender's choice: without this
+/// anybody in a conversation could write over what others said, and over Sotto's own lines. A number once given stays, too, but for this
+/// device's own: a server that was put back gives them anew.
+fn write_message(transaction: &Transaction<'_>, row: &MessageRow) -> Result<bool, StoreError> {
     let message = &row.message;
     let (line, line_name, line_count) = line_columns(message.system.as_ref());
-    transaction
+    let written = transaction
         .prepare_cached(
             "INSERT INTO message (id, conversation, position, author, author_name, own, kind, text, line, line_name, line_count, at, state, number, device, content, opener)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
              ON CONFLICT (id, conversation) DO UPDATE SET position = excluded.position, author = excluded.author, author_name = excluded.author_name,
                own = excluded.own, kind = excluded.kind, text = excluded.text, line = excluded.line, line_name = excluded.line_name,
                line_count = excluded.line_count, at = excluded.at, state = excluded.state, number = excluded.number, device = excluded.device,
-               content = excluded.content, opener = excluded.opener",
+               content = excluded.content, opener = excluded.opener
+             WHERE message.author = excluded.author AND (message.kind = 1) = (excluded.kind = 1)
+               AND (message.number IS NULL OR message.number = excluded.number
+                 OR (message.own = 1 AND message.device = excluded.device))",
         )?
         .execute(params![
             message.id.as_bytes(),
@@ -79,7 +89,13 @@ fn write_message(transaction: &Transaction<'_>, row: &MessageRow) -> Result<(), 
             row.content,
             row.opener,
         ])?;
-    Ok(())
+    Ok(written > 0)
+}
+
+fn stays(transaction: &Transaction<'_>, row: &MessageRow) -> Result<Option<Message>, StoreError> {
+    let mut statement = transaction.prepare_cached("SELECT * FROM message WHERE id = ?1 AND conversation = ?2")?;
+    let mut rows = statement.query(params![row.message.id.as_bytes(), row.message.conversation.as_bytes()])?;
+    rows.next()?.map(message).transpose()
 }
 
 fn remove(transaction: &Transaction<'_>, gone: &[(ConversationId, MessageId)]) -> Result<(), StoreError> {

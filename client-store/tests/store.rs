@@ -53,8 +53,19 @@ impl Model {
                 None => drop(self.state.remove(&key)),
             }
         }
+        let mut corrected = Vec::new();
         for row in &batch.messages {
-            self.messages.insert((row.message.conversation, row.message.id), row.clone());
+            let place = (row.message.conversation, row.message.id);
+            let stands = self.messages.get(&place).filter(|stands| {
+                let system = |row: &MessageRow| row.message.kind == MessageKind::System;
+                stands.message.author.id != row.message.author.id
+                    || system(stands) != system(row)
+                    || (stands.number.is_some() && stands.number != row.number && !stands.message.own)
+            });
+            match stands {
+                Some(stands) => corrected.push(stands.message.clone()),
+                None => drop(self.messages.insert(place, row.clone())),
+            }
         }
         let gone = |messages: &mut BTreeMap<_, _>| batch.gone.iter().for_each(|place| drop(messages.remove(place)));
         gone(&mut self.messages);
@@ -79,7 +90,8 @@ impl Model {
             }
         }
         changed.sort_by_key(|message| (message.conversation, message.order));
-        changed
+        corrected.extend(changed);
+        corrected
     }
 
     fn messages(&self, conversation: ConversationId) -> Vec<Message> {
@@ -153,6 +165,7 @@ fn message_row() -> impl Strategy<Value = Made<MessageRow>> {
         |(conversation, id, own, state, kind, text, system, number)| {
             let mut row = row(conversation, id, u64::from(id) * 1_000 + u64::from(conversation));
             row.message.own = own;
+            row.message.author = Person::new(AccountId([u8::from(own); 16]), "Ann");
             row.message.state = state;
             row.message.kind = kind;
             row.message.text = text;

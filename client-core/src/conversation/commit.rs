@@ -41,6 +41,7 @@ impl Session {
         let generation = conv.generation;
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
+        let devices: Vec<_> = candidates.iter().map(|candidate| candidate.who.certificate().device).collect();
         let Ok(made) = self.groups.commit((id, generation), candidates, &data) else { return false };
         let (body, hash) = self.commit_body(generation, message, &made);
         let pending = Pending {
@@ -54,6 +55,7 @@ impl Session {
         if let Some(conv) = self.conversation(id) {
             conv.pending = Some(pending);
         }
+        self.expect_first(id, devices.into_iter());
         self.push_commit(ctx, id);
         true
     }
@@ -145,6 +147,7 @@ impl Session {
                     conv.path_at = now;
                 }
                 self.look_at_wanted(ctx, id);
+                self.pump(ctx, id);
             }
         }
     }

@@ -140,6 +140,9 @@ impl Session {
             let _: Result<(), _> = self.groups.delete((item.conversation, before));
         }
         self.came_in(item.conversation);
+        if item.number == 1 {
+            self.expect_first(item.conversation, joined.leaves.iter().map(mls::rules::Leaf::device));
+        }
         let live = self.live.entry(item.conversation).or_default();
         live.head = live.head.max(item.number);
         let line = if item.number == 1 { SystemLine::Started } else { SystemLine::JoinedLate };

@@ -183,7 +183,8 @@ impl Session {
 
     /// A row of this very device: it is ours only when it is byte for byte one of the forms that left.
     fn own_row(&mut self, id: ConversationId, row: &Row) {
-        let Some(key) = self.outgoing(id, row.message) else { return };
+        // An own row passes once, and waits in the outbox until then: another one is somebody else's under this name.
+        let key = self.outgoing(id, row.message).unwrap_or((id, 0));
         let same = self
             .outbox
             .get(&key)
@@ -219,6 +220,7 @@ impl Session {
         }
         self.requests.retain(|_, request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
         self.stalled.retain(|request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
+        self.expect_first(id, change.added.iter().map(|added| added.certificate().device));
         self.show_change(ctx, id, row, &change);
         if change.external && !change.removed.is_empty() {
             self.be_quiet(ctx, id);
@@ -269,6 +271,17 @@ impl Session {
         let fresh = self.follow_chain(id, row, &opened);
         self.show_received(id, row, &k, content, fresh);
         Applied::Next
+    }
+
+    /// Devices that come while this one is in: all they send is for it, from the first message on.
+    pub(crate) fn expect_first(&mut self, id: ConversationId, devices: impl Iterator<Item = DeviceId>) {
+        let me = self.me.device;
+        let Some(conv) = self.conversation(id) else { return };
+        for device in devices.filter(|device| *device != me) {
+            if !conv.peers.iter().any(|peer| peer.device == device) {
+                conv.peers.push(Peer { device, n: 0, commitment: Bytes(vec![0; 32]) });
+            }
+        }
     }
 
     /// Each device's messages are counted and chained: what is missing is seen. False for one that came before, in an earlier
@@ -358,11 +371,12 @@ impl Session {
     }
 }
 
-/// The row must say what its content says: id, device, account, commitment.
+/// The row must say what its content says: id (inside and outside), device, account, commitment.
 fn fits(row: &Row, opened: OpenedRow) -> Result<([u8; 32], Vec<u8>, OpenedRow), GroupError> {
     let sender = opened.sender.certificate();
     let (k, content) = content::unwrap(&opened.plain).map_err(|_| GroupError::Row)?;
     let same = opened.data.message == row.message
+        && content::read(content).map_or(true, |content| content.message == row.message)
         && sender.device == row.device
         && sender.account == row.account
         && authenticated::opens(&opened.data.commitment, &k, content);

@@ -100,7 +100,9 @@ impl Session {
             .packages
             .iter()
             .filter(|package| package.device != self.me.device)
-            .filter_map(|package| self.groups.candidate(package.package.as_slice(), package.device, account).ok())
+            .filter_map(|package| {
+                self.groups.candidate(package.package.as_slice(), package.device, account, ctx.now.0 / 1_000).ok()
+            })
             .filter(|candidate| self.is_stated(candidate.who.certificate(), candidate.who.identity()))
             .collect();
         let Some(starting) = self.starting.get_mut(&id) else { return };
@@ -126,6 +128,7 @@ impl Session {
         } else {
             (Kind::Direct, Policy::direct(me, with, mls::leaf::SUITE_ID))
         };
+        let devices: Vec<_> = candidates.iter().map(|candidate| candidate.who.certificate().device).collect();
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
         let created = self.groups.create(id, &policy, candidates, &data, ctx.now.0 / 1_000);
@@ -149,7 +152,7 @@ impl Session {
         let mut conv = new_conv(id, kind, with, Standing::Creating, ctx.now);
         conv.pending = Some(pending);
         self.convs.insert(id, conv);
-        self.dirty_convs.insert(id);
+        self.expect_first(id, devices.into_iter());
         self.push_commit(ctx, id);
     }
 
