@@ -18,3 +18,5 @@ mod stage;
 mod tamper;
 
 mod s2_identity;
+mod s3_delivery;
+mod s3_groups;

@@ -113,8 +113,9 @@ fn true_to(stage: &Stage, at: usize, message: &view::Message) -> Result<Told, St
 /// The last thing a screen was told of each message.
 fn screens(stage: &Stage, at: usize, judged: &mut Judged) {
     let mut seen: BTreeSet<(ConversationId, MessageId)> = BTreeSet::new();
-    for message in stage.browsers[at].screens.iter().rev().filter(|message| message.system.is_none()) {
+    for message in stage.browsers[at].screens.iter().rev() {
         if seen.insert((message.conversation, message.id))
+            && message.system.is_none()
             && let Err(wrong) = true_to(stage, at, message)
         {
             judged.broken.push(format!("{wrong} (on the screen)"));
@@ -186,9 +187,15 @@ fn missing(
     }
 }
 
-/// (f) With an honest server: does each of the two reach the other?
+/// (f) An honest server takes over, all lines open anew: does each of the two reach the other?
 pub(crate) fn converge(stage: &mut Stage, alice: usize, bob: usize, conversation: ConversationId) {
     stage.honest();
+    for at in [alice, bob] {
+        stage.cut(at, true);
+    }
+    for at in [alice, bob] {
+        stage.cut(at, false);
+    }
     stage.wait(120);
     for (from, to) in [(alice, bob), (bob, alice)] {
         let message = stage.send(from, conversation, "once more");
