@@ -53,8 +53,8 @@ fn write_state(transaction: &Transaction<'_>, batch: &Batch) -> Result<(), Store
 }
 
 /// False when a message stands there under this id that this one must not replace. The id is its sender's choice: without this
-/// anybody in a conversation could write over what others said, and over Sotto's own lines. A number once given stays, too, but for this
-/// device's own: a server that was put back gives them anew.
+/// anybody in a conversation could write over what others said, and over Sotto's own lines. A number once given stays, too, but for one's
+/// own: a server that was put back gives them anew.
 fn write_message(transaction: &Transaction<'_>, row: &MessageRow) -> Result<bool, StoreError> {
     let message = &row.message;
     let (line, line_name, line_count) = line_columns(message.system.as_ref());
@@ -68,7 +68,7 @@ fn write_message(transaction: &Transaction<'_>, row: &MessageRow) -> Result<bool
                content = excluded.content, opener = excluded.opener
              WHERE message.author = excluded.author AND (message.kind = 1) = (excluded.kind = 1)
                AND (message.number IS NULL OR message.number = excluded.number
-                 OR (message.own = 1 AND message.device = excluded.device))",
+                 OR (message.own = 1 AND excluded.own = 1))",
         )?
         .execute(params![
             message.id.as_bytes(),

@@ -6,6 +6,7 @@ use shared::{
     Bytes, ConversationId, DeviceId, authenticated,
     frame::{ClientFrame, Cursor, Delivered, Entries, Fetch, Row, RowKind},
     http as body, limits,
+    time::SECOND,
 };
 
 use crate::{
@@ -136,8 +137,12 @@ impl Session {
                 live.hold = false;
             }
             self.pump(ctx, id);
-        } else {
+        } else if cursor > before {
             self.catch_up(ctx, id);
+        } else if let Some(live) = self.live.get_mut(&id) {
+            // An answer without the next row, of a server that says there is one: asking at once would never end.
+            let later = ctx.now.plus(SECOND + ctx.entropy.below(SECOND));
+            live.again = live.again.or(Some(later));
         }
     }
 
