@@ -183,14 +183,13 @@ impl Insider {
             .unwrap();
         let (commit, welcome, info) = bundle.into_messages();
         let bytes = group::bytes(&commit).unwrap();
-        let digest: [u8; 32] = Sha256::digest(&bytes).into();
         let body = http::Commit {
             generation: 0,
             epoch,
             message,
             commit: bytes.clone().into(),
-            signature: signature::sign(&self.signer.0, Label::CommitBytes, &digest).into(),
-            group_info: info.map(|info| group::bytes(&MlsMessageOut::from(info)).unwrap()).unwrap_or_default().into(),
+            signature: signed(&self.signer, &bytes).into(),
+            group_info: info.map(|info| group::bytes(&info).unwrap()).unwrap_or_default().into(),
             welcome: welcome.map(|welcome| Bytes(group::bytes(&welcome).unwrap())),
         };
         (bytes, body)
@@ -198,16 +197,23 @@ impl Insider {
 
     /// Puts a row into the server's log behind the server's back, as a server does that checks nothing.
     pub(crate) fn plant(&self, stage: &Stage, kind: u8, message: MessageId, body: &[u8]) -> u64 {
-        plant(stage, self.conversation, (self.account, self.device), kind, self.epoch(), message, body)
+        let signature = signed(&self.signer, body);
+        plant(stage, self.conversation, (self.account, self.device), (kind, &signature), self.epoch(), message, body)
     }
 }
 
-/// See [`Insider::plant`]; under any name.
+/// A device's signature over a commit.
+pub(crate) fn signed(signer: &DeviceSigner, commit: &[u8]) -> Vec<u8> {
+    let digest: [u8; 32] = Sha256::digest(commit).into();
+    signature::sign(&signer.0, Label::CommitBytes, &digest).to_vec()
+}
+
+/// See [`Insider::plant`]; under any name, of a kind and with a signature.
 pub(crate) fn plant(
     stage: &Stage,
     conversation: ConversationId,
     (account, device): (AccountId, DeviceId),
-    kind: u8,
+    (kind, signature): (u8, &[u8]),
     epoch: u64,
     message: MessageId,
     body: &[u8],
@@ -217,7 +223,7 @@ pub(crate) fn plant(
         sql.query_row("SELECT head_seq FROM conv WHERE conv_id = ?1", [conversation.as_bytes()], |row| row.get(0)).unwrap();
     sql.execute(
         "INSERT INTO conv_msg (conv_id, seq, kind, generation, epoch, sender, sender_account, cmid, at_ms, clear, body, sig)
-         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, x'', ?9, x'')",
+         VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, x'', ?9, ?10)",
         rusqlite::params![
             conversation.as_bytes(),
             head + 1,
@@ -227,7 +233,8 @@ pub(crate) fn plant(
             account.as_bytes(),
             message.as_bytes(),
             i64::try_from(stage.now.0).unwrap(),
-            body
+            body,
+            signature
         ],
     )
     .unwrap();

@@ -13,10 +13,14 @@
 mod database;
 mod forge;
 mod insider;
+mod list;
 mod oracle;
 mod stage;
 mod tamper;
+mod verdicts;
 
 mod s2_identity;
 mod s3_delivery;
 mod s3_groups;
+mod s5_login;
+mod s7_rows;

@@ -35,12 +35,15 @@ pub(crate) struct Judged {
     pub(crate) broken: Vec<String>,
     /// Alarms on honest screens.
     pub(crate) alarms: BTreeSet<Alarm>,
+    /// Acknowledged texts that have not come yet, and nothing later of the same browser either: kept back, which nobody can
+    /// tell from "not written" (attacks.md 45).
+    pub(crate) late: Vec<String>,
 }
 
 impl Judged {
     /// REFUSED: nobody was deceived, and nobody was even disturbed.
     pub(crate) fn refused(&self) {
-        assert!(self.broken.is_empty() && self.alarms.is_empty(), "{self:#?}");
+        assert!(self.broken.is_empty() && self.alarms.is_empty() && self.late.is_empty(), "{self:#?}");
     }
     /// ALARM or GAP-SHOWN: nobody was deceived, and this told of it.
     pub(crate) fn alarmed(&self, alarm: Alarm) {
@@ -54,7 +57,7 @@ impl Judged {
 
 /// Judges what these browsers hold and show.
 pub(crate) fn judge(stage: &Stage, honest: &[usize]) -> Judged {
-    let mut judged = Judged { broken: vec![], alarms: BTreeSet::new() };
+    let mut judged = Judged { broken: vec![], alarms: BTreeSet::new(), late: vec![] };
     if let Some(table) = stage.database.holds(MARKER.as_bytes()) {
         judged.broken.push(format!("(a) {table} holds a text in the clear"));
     }
@@ -181,9 +184,13 @@ fn missing(
                 && own.order < WAITING
                 && own.order > since * ORDERS
         });
-        if stored && !here.contains(&told.message) {
-            judged.broken.push(format!("(d) {} lacks {told:?} and nothing says so", stage.browsers[at].name));
+        if !stored || here.contains(&told.message) {
+            continue;
         }
+        let place = stage.told.iter().position(|other| other.message == told.message).unwrap();
+        let later = stage.told.iter().skip(place).any(|later| later.browser == told.browser && here.contains(&later.message));
+        let lacks = format!("(d) {} lacks {told:?} and nothing says so", stage.browsers[at].name);
+        if later { judged.broken.push(lacks) } else { judged.late.push(lacks) }
     }
 }
 

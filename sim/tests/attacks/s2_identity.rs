@@ -56,6 +56,11 @@ fn safety(stage: &mut Stage, at: usize, conversation: ConversationId) -> Vec<Str
     }
 }
 
+/// Did a browser send a commit with this device in it?
+fn offered(stage: &Stage, forged: &Forged) -> bool {
+    stage.wire.iter().any(|bytes| crate::database::contains(bytes, forged.certificate.as_bytes()))
+}
+
 /// REFUSED: packages that the account's statement does not name are not used, and nothing is sealed for an empty chair.
 #[test]
 fn attack_01_substituted_package() {
@@ -86,6 +91,8 @@ fn attack_01_substituted_package() {
         converge(&mut stage, alice, bob, conversation);
         assert!(stage.texts(bob, conversation).contains(&"for bob only".to_owned()), "written before bob was in, and lost");
     }
+    // The honest server refuses what names a device that is not stated; a client does not even offer it.
+    assert!(!offered(&stage, &forged), "the forged device was offered a place");
     judge(&stage, &[alice, bob]).refused();
 }
 
@@ -160,10 +167,11 @@ fn attack_02_ghost_device() {
     for forge in [None, Some(Bytes(forged)), Some(newest.as_bytes().into())] {
         let package = package.clone();
         stage.tamper.answer = Some(Box::new(move |_, path, response| {
-            if path.ends_with("/key-packages/claim") && response.status == 200 {
-                with_cbor(response, |claimed: &mut Claimed| {
-                    claimed.packages.push(ClaimedPackage { device, package: package.clone() });
-                });
+            // The honest core knows of no such device; this server hands its package out.
+            if path.ends_with("/key-packages/claim") {
+                let packages = vec![ClaimedPackage { device, package: package.clone() }];
+                response.status = 200;
+                response.body = shared::codec::encode(&Claimed { packages, statement: 1 });
             }
             if let (Some(forged), true) = (&forge, path.contains("/statements")) {
                 with_json(response, |answer: &mut Statements| answer.statements.push(forged.clone()));
@@ -177,6 +185,7 @@ fn attack_02_ghost_device() {
     stage.wait(10);
     let after = Insider::of(&stage, alice, conversation);
     assert_eq!((after.epoch(), after.roster()), (before.epoch(), before.roster()));
+    assert!(!offered(&stage, &ghost), "the ghost was offered a place");
     stage.honest();
     judge(&stage, &[alice, bob]).refused();
     converge(&mut stage, alice, bob, conversation);
@@ -298,9 +307,11 @@ fn attack_11_replayed_settings() {
     let verified: (Vec<u8>, i64) = stage
         .database
         .sql
-        .query_row("SELECT sealed, version FROM settings_item ORDER BY change_no DESC LIMIT 1", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT sealed, version FROM settings_item WHERE account_id = ?1 ORDER BY change_no DESC LIMIT 1",
+            [stage.account(alice).as_bytes()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .unwrap();
     stage.ask(alice, Command::Verify { conversation, verified: false }).unwrap();
     stage.wait(10);
@@ -389,7 +400,8 @@ fn attack_15_identity_confusion() {
         AccountId(id)
     };
     let first = Bytes::from(hers.as_bytes());
-    let lies: [(&str, Box<dyn Fn(&mut Person)>); 6] = [
+    type Lie = Box<dyn Fn(&mut Person)>;
+    let lies: [(&str, Lie); 6] = [
         ("mallory for bob", {
             let first = first.clone();
             Box::new(move |p| {

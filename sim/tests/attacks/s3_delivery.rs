@@ -71,7 +71,8 @@ fn attack_27_insider_replay() {
         let content = Insider::content(id, "words she never wrote");
         let sealed = insider.seal(id, n, &content, |_| {});
         // The server's own rule stops only his own ids.
-        let number = plant(&stage, conversation, (insider.account, insider.device), 0, insider.epoch(), fresh(n), &sealed);
+        let number =
+            plant(&stage, conversation, (insider.account, insider.device), (0, &[]), insider.epoch(), fresh(n), &sealed);
         stage.database.sql.execute_batch("DROP INDEX IF EXISTS conv_msg_once").unwrap();
         let ids = rusqlite::params![conversation.as_bytes(), i64::try_from(number).unwrap(), id.as_bytes()];
         stage.database.sql.execute("UPDATE conv_msg SET cmid = ?3 WHERE conv_id = ?1 AND seq = ?2", ids).unwrap();
@@ -102,7 +103,7 @@ fn attack_28_spliced_conversations() {
     let his = stage.client(bob).state().device.unwrap();
     for (n, from) in [(account, device), (stage.account(bob), his)].into_iter().enumerate() {
         let id = if n == 0 { id } else { fresh(9) };
-        let number = plant(&stage, conversation, from, 0, epoch, id, &body);
+        let number = plant(&stage, conversation, from, (0, &[]), epoch, id, &body);
         hint(&mut stage, alice, conversation, number);
         stage.wait(10);
     }
@@ -164,7 +165,7 @@ fn attack_29_unauthenticated_metadata() {
 /// are not looked at, and it can't hide what bob wrote either.
 #[test]
 fn attack_30_own_echo_spoof() {
-    let (mut stage, alice, bob, conversation) = Stage::pair();
+    let (mut stage, alice, _, conversation) = Stage::pair();
     // Her message never gets an answer; an "echo" of it comes with one bit changed.
     stage.tamper.up = Some(Box::new(move |at, frame| match frame {
         ClientFrame::Append(_) if at == alice => vec![],
@@ -185,7 +186,7 @@ fn attack_30_own_echo_spoof() {
     let mut spoilt = sealed;
     let last = spoilt.len() - 1;
     spoilt[last] ^= 1;
-    let number = plant(&stage, conversation, (stage.account(alice), device), 0, 1, message, &spoilt);
+    let number = plant(&stage, conversation, (stage.account(alice), device), (0, &[]), 1, message, &spoilt);
     hint(&mut stage, alice, conversation, number);
     stage.wait(10);
     let own = stage.messages(alice, conversation).into_iter().find(|shown| shown.id == message).unwrap();
@@ -209,7 +210,7 @@ fn attack_31_garbage_flood() {
         rubbish[at] ^= 0x55;
         let mut id = [3; 16];
         id[..8].copy_from_slice(&n.to_be_bytes());
-        plant(&stage, conversation, from, 0, 1, MessageId(id), &rubbish);
+        plant(&stage, conversation, from, (0, &[]), 1, MessageId(id), &rubbish);
     }
     stage.database.sql.execute_batch("COMMIT").unwrap();
     let steps = stage.steps;

@@ -19,7 +19,7 @@ use shared::{
 
 use crate::{
     forge::{Forged, bytes},
-    insider::{Insider, hint, plant},
+    insider::{Insider, hint, plant, signed},
     oracle::{Alarm, converge, judge},
     stage::Stage,
     tamper::{flip, with_cbor},
@@ -75,7 +75,7 @@ fn attack_17_fork() {
     judge(&left, &[alice]).refused();
     let (_, epoch, account, device, id, body) = log(&right, conversation, 0).last().unwrap().clone();
     assert_eq!(account, right.account(bob));
-    let number = plant(&left, conversation, (account, device), 0, epoch, id, &body);
+    let number = plant(&left, conversation, (account, device), (0, &[]), epoch, id, &body);
     hint(&mut left, alice, conversation, number);
     left.wait(30);
     judge(&left, &[alice]).alarmed(Alarm::Hole);
@@ -107,7 +107,7 @@ fn attack_18_withheld_commit() {
     let append = sealed.borrow()[0].clone();
     assert!(append.epoch < epoch);
     let from = (stage.account(bob), stage.client(bob).state().device.unwrap());
-    let number = plant(&stage, conversation, from, 0, append.epoch, append.message, append.sealed.as_slice());
+    let number = plant(&stage, conversation, from, (0, &[]), append.epoch, append.message, append.sealed.as_slice());
     for at in [alice, second] {
         hint(&mut stage, at, conversation, number);
     }
@@ -125,10 +125,11 @@ fn attack_19_replayed_commit() {
     stage.wait(30);
     let before = inside(&stage, alice, conversation);
     let (_, epoch, account, device, _, body) = log(&stage, conversation, 1).last().unwrap().clone();
+    let signature: Vec<u8> = stage.database.one("SELECT sig FROM conv_msg WHERE kind = 1 ORDER BY at_ms DESC LIMIT 1");
     for lie in [epoch, before.0] {
         let mut fork = stage.fork();
         fork.wait(30);
-        let number = plant(&fork, conversation, (account, device), 1, lie, MessageId([3; 16]), &body);
+        let number = plant(&fork, conversation, (account, device), (1, &signature), lie, MessageId([3; 16]), &body);
         for at in [alice, bob] {
             hint(&mut fork, at, conversation, number);
             fork.wait(10);
@@ -167,9 +168,10 @@ fn attack_21_foreign_external_commit() {
             .unwrap();
         let (commit, _, _) = bundle.into_messages();
         let commit = group::bytes(&commit).unwrap();
+        let signature = signed(&mallory.signer, &commit);
         let mut fork = stage.fork();
         fork.wait(30);
-        let number = plant(&fork, conversation, (claimed, mallory.device), 1, before.0, message, &commit);
+        let number = plant(&fork, conversation, (claimed, mallory.device), (1, &signature), before.0, message, &commit);
         for at in [alice, bob] {
             hint(&mut fork, at, conversation, number);
             fork.wait(10);
@@ -212,10 +214,8 @@ fn attack_22_replayed_welcome() {
     stage.wait(30);
     let before = inside(&stage, bob, conversation);
     assert_eq!(before.0, 2);
-    let mut next = welcome.number;
-    for _ in 0..3 {
-        next += 1;
-        stage.push(bob, ServerFrame::Inbox(vec![InboxItem { number: next, ..welcome.clone() }]));
+    for number in welcome.number + 1..=welcome.number + 3 {
+        stage.push(bob, ServerFrame::Inbox(vec![InboxItem { number, ..welcome.clone() }]));
         stage.wait(10);
         assert_eq!(inside(&stage, bob, conversation), before);
     }

@@ -116,11 +116,17 @@ impl Stage {
 
     /// The same world again, from what is durable: server and browsers go their own way from here.
     pub(crate) fn fork(&self) -> Self {
+        self.fork_with(|_| {})
+    }
+
+    /// The same, with something done to the running server's database before anybody connects.
+    pub(crate) fn fork_with(&self, change: impl FnOnce(&Database)) -> Self {
         let (database, store) = self.database.fork();
         let epoch = self.database.one("SELECT store_epoch FROM store_meta");
         let mut fork = Self::over(database, store, Some(epoch), self.server.keys(), self.rng.clone(), self.now);
         fork.told = self.told.clone();
         fork.ids = self.ids;
+        change(&fork.database);
         for browser in &self.browsers {
             let disk = browser.disk.as_ref().map(|(slot, store)| (slot.clone(), copy(store)));
             let mut copied = Browser::fresh(&browser.name);
@@ -204,17 +210,24 @@ impl Stage {
 
     /// A command, until it is answered.
     pub(crate) fn ask(&mut self, at: usize, command: Command) -> Result<Answer, Failure> {
+        let answered = self.try_ask(at, command);
+        answered.unwrap_or_else(|| panic!("{} was never answered: {}", self.browsers[at].name, self.describe(at)))
+    }
+
+    /// A command, until it is answered or a while has passed.
+    pub(crate) fn try_ask(&mut self, at: usize, command: Command) -> Option<Result<Answer, Failure>> {
         self.ids += 1;
         let id = self.ids;
         self.input(at, Input::Command { id, command });
         for _ in 0..40 {
-            if let Some(answer) = self.browsers[at].answers.remove(&id) {
+            let answer = self.browsers[at].answers.remove(&id);
+            if answer.is_some() {
                 return answer;
             }
             self.settle();
             self.tick(1_000);
         }
-        panic!("a command of {} was never answered: {}", self.browsers[at].name, self.describe(at));
+        None
     }
 
     /// Everything under way arrives; no time passes.
