@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, types::ValueRef};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
 
 use super::{Named, Param, Row, Sql, SqlError, Value};
 
@@ -46,6 +46,9 @@ impl Sqlite {
 
     fn set_up(connection: Connection, pragmas: &str) -> Result<Self, SqlError> {
         connection.set_prepared_statement_cache_capacity(256);
+        // Without it SQLite prepares a kept statement anew whenever a value is bound that a plan might look at: three
+        // times a message. No plan here should depend on a value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error)?;
         connection.execute_batch(pragmas).map_err(error)?;
         Ok(Self { connection })
     }
@@ -130,5 +133,38 @@ fn error(error: rusqlite::Error) -> SqlError {
         Some(DatabaseBusy | DatabaseLocked | DiskFull | ReadOnly | SystemIoFailure | CannotOpen) => SqlError::Unavailable(text),
         Some(ConstraintViolation) => SqlError::Constraint(text),
         _ => SqlError::Driver(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::sql::named;
+
+    #[test]
+    fn a_kept_statement_is_prepared_once_whatever_is_bound() {
+        let mut sqlite = Sqlite::in_memory().unwrap();
+        sqlite
+            .script(
+                "CREATE TABLE t (a INTEGER, b INTEGER); CREATE INDEX i ON t (a);
+                 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) INSERT INTO t SELECT i, i FROM n;
+                 ANALYZE;",
+            )
+            .unwrap();
+        let statement = "SELECT b FROM t WHERE a >= :a AND b <> :a LIMIT 5";
+        let again = |sqlite: &mut Sqlite| {
+            for a in 0..20_u64 {
+                sqlite.query(statement, named! { a: a * 50 }).unwrap();
+            }
+            let prepared = sqlite.connection.prepare_cached(statement).unwrap();
+            assert_eq!(prepared.reset_status(StatementStatus::Run), 20, "it was kept");
+            prepared.reset_status(StatementStatus::RePrepare)
+        };
+        assert_eq!(again(&mut sqlite), 0);
+        sqlite.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, false).unwrap();
+        sqlite.connection.flush_prepared_statement_cache();
+        assert!(again(&mut sqlite) > 0, "which the setting prevents");
     }
 }
