@@ -1,6 +1,10 @@
 //! What a greeted socket sends: each frame is one operation, authorised again, answered after its commit.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::{
+    collections::HashMap,
+    ops::ControlFlow,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use server_core::{
     Announce, Caller, Done, Outcome, Refusal,
@@ -8,8 +12,8 @@ use server_core::{
     inbox,
 };
 use shared::{
-    Code,
-    frame::{Append, ClientFrame, Entries, Fetch, Refused, Row, RowKind, ServerFrame},
+    Code, ConversationId,
+    frame::{Append, ClientFrame, Cursor, Entries, Fetch, Refused, Row, RowKind, ServerFrame},
     limits,
 };
 use tokio::time::Instant;
@@ -30,11 +34,41 @@ pub(super) struct Reader {
     outlet: Arc<Outlet>,
     rows: Bucket,
     malformed: u32,
+    acknowledged: Acknowledged,
+}
+
+/// Cursors that wait for the writer. They only rise, so one that comes while another waits takes its place.
+#[derive(Clone, Default)]
+struct Acknowledged(Arc<Mutex<HashMap<ConversationId, u64>>>);
+
+impl Acknowledged {
+    /// Keeps a cursor; true when the writer has to be asked, false when it will find this one.
+    fn put(&self, cursor: Cursor) -> bool {
+        let mut waiting = self.waiting();
+        let before = waiting.get(&cursor.conversation).copied();
+        waiting.insert(cursor.conversation, before.unwrap_or_default().max(cursor.number));
+        before.is_none()
+    }
+
+    /// The highest that came; none when it was taken already.
+    fn take(&self, conversation: ConversationId) -> Option<Cursor> {
+        self.waiting().remove(&conversation).map(|number| Cursor { conversation, number })
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<ConversationId, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Reader {
     pub(super) fn new(app: Arc<App>, outlet: Arc<Outlet>, pace: &Pace) -> Self {
-        Self { app, outlet, rows: Bucket::new(pace.rows_at_once, pace.rows_per_second), malformed: 0 }
+        Self {
+            app,
+            outlet,
+            rows: Bucket::new(pace.rows_at_once, pace.rows_per_second),
+            malformed: 0,
+            acknowledged: Acknowledged::default(),
+        }
     }
 
     /// Carries out one frame; a break closes the socket.
@@ -52,10 +86,10 @@ impl Reader {
             ClientFrame::Hello(_) => self.refuse(0, Code::HelloFirst.into()),
             ClientFrame::Append(append) => self.append(append),
             ClientFrame::Fetch(fetch) => self.fetch(fetch).await,
-            ClientFrame::Acknowledge(cursor) => {
-                self.quietly(move |sql, caller| conversation::acknowledge(sql, caller, &cursor));
+            ClientFrame::Acknowledge(cursor) => self.acknowledge(cursor),
+            ClientFrame::InboxAcknowledge(number) => {
+                self.quietly(move |sql, caller| inbox::acknowledge(sql, caller, number));
             }
-            ClientFrame::InboxAcknowledge(number) => self.quietly(move |sql, caller| inbox::acknowledge(sql, caller, number)),
             ClientFrame::Ping(number) => self.outlet.answer(&ServerFrame::Pong(number)),
         }
         ControlFlow::Continue(())
@@ -100,6 +134,21 @@ impl Reader {
         }
     }
 
+    fn acknowledge(&self, cursor: Cursor) {
+        if !self.acknowledged.put(cursor) {
+            return;
+        }
+        let acknowledged = self.acknowledged.clone();
+        let queued = self.quietly(move |sql, caller| {
+            let Some(cursor) = acknowledged.take(cursor.conversation) else { return Ok(Done::quiet(())) };
+            conversation::acknowledge(sql, caller, &cursor)
+        });
+        if !queued {
+            // The writer will not come for it.
+            self.acknowledged.take(cursor.conversation);
+        }
+    }
+
     async fn fetch(&self, Fetch { request, conversation, after, limit }: Fetch) {
         let (caller, range) = (*self.outlet.caller(), Range::frame(after, limit));
         match self.app.store.read(move |sql, _| conversation::fetch(sql, &caller, conversation, range)).await {
@@ -111,8 +160,8 @@ impl Reader {
         }
     }
 
-    /// An operation without an answer; only its refusal is told.
-    fn quietly(&self, operation: impl FnOnce(&mut dyn server_core::sql::Sql, &Caller) -> Outcome<()> + Send + 'static) {
+    /// An operation without an answer; only its refusal is told. Says whether it was queued.
+    fn quietly(&self, operation: impl FnOnce(&mut dyn server_core::sql::Sql, &Caller) -> Outcome<()> + Send + 'static) -> bool {
         let caller = *self.outlet.caller();
         let (outlet, hub) = (Arc::clone(&self.outlet), Arc::clone(&self.app.hub));
         self.outlet.begin();
@@ -126,8 +175,12 @@ impl Reader {
                 Err(refusal) => outlet.finish(Some(&refused(0, &refusal))),
             },
         );
-        if let Err(refusal) = queued {
-            self.outlet.finish(Some(&refused(0, &refusal)));
+        match queued {
+            Ok(()) => true,
+            Err(refusal) => {
+                self.outlet.finish(Some(&refused(0, &refusal)));
+                false
+            }
         }
     }
 
@@ -162,5 +215,23 @@ fn row(append: &Append, caller: &Caller, number: u64, at: shared::Millis) -> Row
         erased: None,
         big: None,
         frank: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_that_wait_become_one_and_never_fall() {
+        let acknowledged = Acknowledged::default();
+        let cursor = |of, number| Cursor { conversation: ConversationId([of; 16]), number };
+        assert!(acknowledged.put(cursor(1, 5)), "the writer is asked");
+        assert!(!acknowledged.put(cursor(1, 7)), "it will find this one");
+        assert!(!acknowledged.put(cursor(1, 6)));
+        assert!(acknowledged.put(cursor(2, 1)), "another conversation");
+        assert_eq!(acknowledged.take(ConversationId([1; 16])), Some(cursor(1, 7)));
+        assert_eq!(acknowledged.take(ConversationId([1; 16])), None);
+        assert!(acknowledged.put(cursor(1, 8)), "asked again");
     }
 }
