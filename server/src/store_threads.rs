@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Operations of one group at most: bounds the time the first of them waits for its COMMIT.
-const GROUP: usize = 256;
+const GROUP: usize = 1_024;
 /// Operations that wait for the writer at most; more are told `unavailable`.
 const QUEUE: usize = 4_096;
 const READERS: usize = 2;
