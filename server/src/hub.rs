@@ -298,14 +298,17 @@ impl Outlet {
         if let Some(code) = queue.close {
             return Some(Work::Close(code));
         }
-        if let Some(waiting) = queue.frames.pop_front() {
-            queue.bytes -= waiting.bytes.len();
-            if waiting.sort == Sort::Resync {
-                queue.resync = false;
-            }
-            return Some(Work::Frame(waiting.bytes));
+        if let Some(bytes) = queue.pop() {
+            return Some(Work::Frame(bytes));
         }
         std::mem::take(&mut queue.inbox).then_some(Work::Inbox)
+    }
+
+    /// The next frame that waits, unless the socket closes.
+    #[must_use]
+    pub fn take_frame(&self) -> Option<Bytes> {
+        let mut queue = lock(&self.queue);
+        if queue.close.is_some() { None } else { queue.pop() }
     }
 
     fn inbox(&self) {
@@ -335,6 +338,15 @@ impl Queue {
     fn push(&mut self, bytes: Bytes, sort: Sort) {
         self.bytes += bytes.len();
         self.frames.push_back(Waiting { bytes, sort });
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        let waiting = self.frames.pop_front()?;
+        self.bytes -= waiting.bytes.len();
+        if waiting.sort == Sort::Resync {
+            self.resync = false;
+        }
+        Some(waiting.bytes)
     }
 
     fn hint(&mut self, bytes: Bytes) {

@@ -19,8 +19,8 @@ use crate::{
     listen::Remote,
 };
 
-/// Read at once from a socket: most frames are smaller, and an idle socket keeps this much.
-const READ_BUFFER: usize = 4 * 1024;
+/// Read at once from a socket: most frames are smaller, and an idle socket keeps this much. Bigger frames grow the buffer.
+const READ_BUFFER: usize = 1024;
 
 pub(crate) async fn handle(State(app): State<Arc<App>>, Extension(remote): Extension<Remote>, request: Request) -> Response {
     match open(app, remote, request).await {
@@ -40,7 +40,7 @@ async fn open(app: Arc<App>, remote: Remote, request: Request) -> Result<Respons
     let caller = session.caller()?;
     let mut upgrade = upgrade
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(run::TOGETHER)
         .max_write_buffer_size(4 * limits::SERVER_FRAME)
         .max_message_size(limits::SERVER_FRAME)
         .max_frame_size(limits::SERVER_FRAME);

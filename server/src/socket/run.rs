@@ -6,6 +6,7 @@ use axum::{
     body::Bytes,
     extract::ws::{CloseFrame, Message, WebSocket},
 };
+use futures_util::SinkExt as _;
 use server_core::{Caller, Session, conversation, inbox, session};
 use shared::{
     Code,
@@ -27,6 +28,8 @@ use crate::{
 const GRACE: Duration = Duration::from_millis(400);
 /// Answers under way when the server stops are waited for this long.
 const FINISH: Duration = Duration::from_secs(3);
+/// Frames up to about so many bytes leave together.
+pub(super) const TOGETHER: usize = 8 * 1024;
 /// Hints of waiting devices that a Hello is followed by, at most.
 const WANTED: usize = 1_000;
 
@@ -277,14 +280,27 @@ impl Wire {
         }
     }
 
-    /// Writes one message; false when the reader is too slow, gone, or the socket must close.
+    /// Writes one message, and the frames that wait behind it in the same piece: an answer and the row it belongs to are
+    /// one TLS record and one call of the system. False when the reader is too slow, gone, or the socket must close.
     async fn send(&mut self, message: Message, outlet: &Outlet) -> bool {
         let must_close = async {
             outlet.closed().await;
             sleep(GRACE).await;
         };
+        let socket = &mut self.socket;
+        let write = async {
+            let mut bytes = length(&message);
+            socket.feed(message).await?;
+            while bytes < TOGETHER
+                && let Some(frame) = outlet.take_frame()
+            {
+                bytes += frame.len();
+                socket.feed(Message::Binary(frame)).await?;
+            }
+            socket.flush().await
+        };
         tokio::select! {
-            sent = timeout(self.pace.write, self.socket.send(message)) => matches!(sent, Ok(Ok(()))),
+            sent = timeout(self.pace.write, write) => matches!(sent, Ok(Ok(()))),
             () = must_close => false,
         }
     }
@@ -301,6 +317,10 @@ impl Wire {
         };
         let _ = timeout(GRACE * 2, last).await;
     }
+}
+
+fn length(message: &Message) -> usize {
+    if let Message::Binary(bytes) = message { bytes.len() } else { 0 }
 }
 
 fn code_of(error: axum::Error) -> Option<Code> {
