@@ -55,14 +55,20 @@ pub(crate) fn shots() -> Result<()> {
     process::run(&mut suite("shots.js", &binary))
 }
 
-/// `bench browser` is ours, everything else belongs to the crate of that name.
+/// `bench browser` is the browser suite's, everything else belongs to the crate of that name.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((first, rest)) if first == "browser" => {
             let binary = ready()?;
             process::run(suite("bench.js", &binary).args(rest))
         }
-        _ => anyhow::bail!("there is one bench so far: cargo xtask bench browser [--json]"),
+        _ => {
+            let binary = dist::dist()?;
+            // Built alone: what the generator asks of a library must not change how the server is built.
+            process::run(&mut process::cargo(["build", "--release", "--package", "bench"]))?;
+            let mut command = process::program(root::target().join("release/bench"), ["--binary"]);
+            process::run(command.arg(binary).args(arguments))
+        }
     }
 }
 

@@ -34,7 +34,8 @@ cargo xtask <command>
   web                      the WebAssembly core and the page, into web/dist
   sim [options]            many clients and one server in one thread, from one seed
   canaries [name…]         plants each bug of mutants/ and shows which seed or test notices it
-  bench [browser] [--json] the figures of docs/PERFORMANCE.md
+  bench [browser] [--json] the figures of docs/PERFORMANCE.md; without `browser` load for the server, with
+                           --only rates,people and --sockets 1000,10000,50000 (needs as many files: ulimit -n)
   fuzz [--seconds N] [target…]
                            every fuzz target, or the named ones, a minute each
   e2e [chromium|firefox] [filter]
