@@ -4,13 +4,17 @@
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
-    thread::{self, JoinHandle},
+    thread::{self, JoinHandle, Thread},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result};
 use server_core::{Context, Done, Keys, Outcome, Refusal, Rules, Store, Task, sql::Sql};
 use shared::Code;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TryRecvError},
+    oneshot,
+};
 
 use crate::{
     clock::{self, SystemRandom},
@@ -23,10 +27,15 @@ const GROUP: usize = 1_024;
 const QUEUE: usize = 4_096;
 const READERS: usize = 2;
 
+/// Operations nobody waits for wait this long for one that somebody does, to share its COMMIT.
+const LINGER: Duration = Duration::from_millis(10);
+
 type Read = Box<dyn FnOnce(&mut Store) + Send>;
 
 enum Job<T> {
     Run(T),
+    /// Nobody waits for its answer.
+    Later(T),
     /// What was queued before is done, then the thread ends.
     Stop,
 }
@@ -35,6 +44,7 @@ enum Job<T> {
 #[derive(Debug)]
 pub struct StoreThreads {
     writer: mpsc::Sender<Job<Task>>,
+    writing: Thread,
     readers: mpsc::Sender<Job<Read>>,
     world: Arc<World>,
     hub: Arc<Hub>,
@@ -78,9 +88,10 @@ impl StoreThreads {
     pub fn start(store: Store, path: &Path, world: Arc<World>, hub: Arc<Hub>) -> Result<(Self, Running)> {
         let (writer, tasks) = mpsc::channel(QUEUE);
         let (readers, reads) = mpsc::channel(QUEUE);
-        let mut threads = vec![
-            thread::Builder::new().name("store writer".to_owned()).spawn(move || write(store, tasks)).context("no thread")?,
-        ];
+        let thread =
+            thread::Builder::new().name("store writer".to_owned()).spawn(move || write(store, tasks)).context("no thread")?;
+        let writing = thread.thread().clone();
+        let mut threads = vec![thread];
         let reads = Arc::new(Mutex::new(reads));
         for _ in 0..READERS {
             let store = Store::open_reader(path).context("the database can't be opened for reading")?;
@@ -92,7 +103,7 @@ impl StoreThreads {
                     .context("no thread")?,
             );
         }
-        Ok((Self { writer, readers, world, hub }, Running(threads)))
+        Ok((Self { writer, writing, readers, world, hub }, Running(threads)))
     }
 
     /// Ends the threads once everything queued so far is done; later operations are told `unavailable`.
@@ -101,6 +112,7 @@ impl StoreThreads {
             let _ = self.readers.send(Job::Stop).await;
         }
         let _ = self.writer.send(Job::Stop).await;
+        self.writing.unpark();
     }
 
     /// Queues an operation; `answer` is called on the writer thread after the COMMIT, and publishes what is to be announced.
@@ -112,9 +124,32 @@ impl StoreThreads {
         operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
         answer: impl FnOnce(Outcome<T>) + Send + 'static,
     ) -> Result<(), Refusal> {
+        let task = self.task(operation, answer);
+        self.writer.try_send(Job::Run(task)).map_err(|_| busy("the writer's queue is full or closed"))?;
+        self.writing.unpark();
+        Ok(())
+    }
+
+    /// The same for an operation that nobody waits for: it may share the COMMIT of another that comes a little later.
+    ///
+    /// # Errors
+    /// As [`StoreThreads::submit`].
+    pub fn submit_later<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
+        answer: impl FnOnce(Outcome<T>) + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let task = self.task(operation, answer);
+        self.writer.try_send(Job::Later(task)).map_err(|_| busy("the writer's queue is full or closed"))
+    }
+
+    fn task<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
+        answer: impl FnOnce(Outcome<T>) + Send + 'static,
+    ) -> Task {
         let world = Arc::clone(&self.world);
-        let task = Task::new(move |sql| world.with(|context| operation(sql, context)), answer);
-        self.writer.try_send(Job::Run(task)).map_err(|_| busy("the writer's queue is full or closed"))
+        Task::new(move |sql| world.with(|context| operation(sql, context)), answer)
     }
 
     /// Runs an operation in the writer and waits for its durable answer.
@@ -206,10 +241,11 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>) {
     let mut queued = Vec::with_capacity(GROUP);
     let mut stop = false;
     while !stop && jobs.blocking_recv_many(&mut queued, GROUP) > 0 {
+        linger(&mut jobs, &mut queued);
         let mut group = Vec::with_capacity(queued.len());
         for job in queued.drain(..) {
             match job {
-                Job::Run(task) => group.push(task),
+                Job::Run(task) | Job::Later(task) => group.push(task),
                 Job::Stop => stop = true,
             }
         }
@@ -220,12 +256,83 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>) {
     }
 }
 
+/// While nobody waits for any of these, gives others a moment to come. Each message is followed by the cursors of all who
+/// have it: with a COMMIT of their own they would keep the next message waiting for the disk.
+fn linger<T>(jobs: &mut mpsc::Receiver<Job<T>>, queued: &mut Vec<Job<T>>) {
+    let end = Instant::now() + LINGER;
+    loop {
+        let mut open = true;
+        while queued.len() < GROUP && open {
+            match jobs.try_recv() {
+                Ok(job) => queued.push(job),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => open = false,
+            }
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let waited_for = queued.iter().any(|job| !matches!(job, Job::Later(_)));
+        if waited_for || queued.len() >= GROUP || !open || left.is_zero() {
+            return;
+        }
+        // Woken by the next operation that somebody waits for.
+        thread::park_timeout(left);
+    }
+}
+
 fn read(mut store: Store, jobs: &Mutex<mpsc::Receiver<Job<Read>>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
         match job {
-            Some(Job::Run(job)) => job(&mut store),
+            Some(Job::Run(job) | Job::Later(job)) => job(&mut store),
             Some(Job::Stop) | None => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> (mpsc::Sender<Job<u8>>, mpsc::Receiver<Job<u8>>) {
+        mpsc::channel(8)
+    }
+
+    #[test]
+    fn what_somebody_waits_for_does_not_linger() {
+        let (_send, mut jobs) = queue();
+        let mut queued = vec![Job::Later(1), Job::Run(2)];
+        let start = Instant::now();
+        linger(&mut jobs, &mut queued);
+        assert!(start.elapsed() < LINGER, "nothing came, and it did not wait");
+        assert_eq!(queued.len(), 2);
+    }
+
+    #[test]
+    fn what_nobody_waits_for_goes_with_the_next_that_somebody_does() {
+        let (send, mut jobs) = queue();
+        let mut queued = vec![Job::Later(1)];
+        send.try_send(Job::Later(2)).map_err(|_| ()).unwrap();
+        send.try_send(Job::Run(3)).map_err(|_| ()).unwrap();
+        send.try_send(Job::Run(4)).map_err(|_| ()).unwrap();
+        linger(&mut jobs, &mut queued);
+        assert_eq!(queued.len(), 4, "all of them, in order");
+        let start = Instant::now();
+        let mut queued = vec![Job::Later(1)];
+        linger(&mut jobs, &mut queued);
+        assert!(start.elapsed() >= LINGER, "alone, it goes after the time");
+        assert_eq!(queued.len(), 1);
+        drop(send);
+    }
+
+    #[test]
+    fn the_end_is_not_waited_for() {
+        let (send, mut jobs) = queue();
+        drop(send);
+        let start = Instant::now();
+        linger(&mut jobs, &mut vec![Job::Later(1)]);
+        assert!(start.elapsed() < LINGER);
+        let (_send, mut jobs) = queue();
+        linger(&mut jobs, &mut vec![Job::Stop]);
+        assert!(start.elapsed() < LINGER);
     }
 }

@@ -165,7 +165,7 @@ impl Reader {
         let caller = *self.outlet.caller();
         let (outlet, hub) = (Arc::clone(&self.outlet), Arc::clone(&self.app.hub));
         self.outlet.begin();
-        let queued = self.app.store.submit(
+        let queued = self.app.store.submit_later(
             move |sql, _| operation(sql, &caller),
             move |outcome| match outcome {
                 Ok(done) => {
