@@ -36,6 +36,9 @@ const TOO_MUCH: u64 = 6;
 pub(super) const LEFT_OUT: u64 = COMMIT;
 const SPAN: u64 = 10 * MINUTE;
 
+/// Place of the line that counts what could not be read.
+const PLACE: u64 = 900;
+
 /// Packages for the next generation, being claimed.
 pub(crate) struct Opening {
     policy: Policy,
@@ -216,8 +219,12 @@ impl Session {
         let rejoining = self.rejoining.entry(id).or_insert_with(|| Rejoining::at(at));
         let offered = rejoining.is_offered();
         if rejoining.left_behind && !offered {
+            let head = self.live.get(&id).map_or(0, |live| live.head);
             if let Some(conv) = self.conversation(id) {
                 conv.standing = Standing::Awaited;
+                // Whatever stands between here and where this device comes in again is not for it, and that is said.
+                let (next, count) = (conv.cursor + 1, head.saturating_sub(conv.cursor).max(1));
+                self.system_line(id, next, PLACE, ctx.now, SystemLine::Hole { count });
             }
             self.rejoining.remove(&id);
             // With a leaf there it comes in by replacing that, else it is added as any that waits.

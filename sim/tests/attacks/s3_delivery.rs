@@ -371,7 +371,16 @@ fn attack_45_dropped_tail() {
     });
     assert_eq!(stage.texts(alice, conversation).len(), 2 + 6);
     assert!(stage.lines(alice, conversation).iter().all(|line| !matches!(line, SystemLine::Hole { .. })), "not yet noticed");
-    // Bob writes once more; the row gets the number after the cut.
+    // Bob writes once more; the row gets the number after the cut. Our server would say `went_back` to him: this one hides from
+    // its own check how far he had come.
+    stage.tamper.up = Some(Box::new(move |at, mut frame| {
+        if let ClientFrame::Hello(hello) = &mut frame
+            && at == bob
+        {
+            hello.cursors.iter_mut().for_each(|cursor| cursor.number = cursor.number.min(1));
+        }
+        vec![frame]
+    }));
     stage.open(bob);
     stage.wait(30);
     stage.send(bob, conversation, "still there?");
