@@ -108,6 +108,16 @@ pub struct Secrets {
     pub statements: Vec<Bytes>,
 }
 
+impl Secrets {
+    /// The number of the OPAQUE record that follows the present one. It stands in the wrap alone: before somebody is in, it
+    /// would tell which names exist and have changed their password.
+    #[must_use]
+    pub fn next_record(&self) -> u32 {
+        let password = self.wraps.iter().find(|wrap| wrap.kind == WrapKind::Password);
+        password.map_or(1, |wrap| wrap.record).saturating_add(1)
+    }
+}
+
 /// Who is logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
 #[cbor(map)]
@@ -223,8 +233,6 @@ pub struct LoginStarted {
     pub login_id: Bytes,
     /// OPAQUE client identity.
     pub account_id: AccountId,
-    /// Number of the OPAQUE record.
-    pub record: u32,
     /// Key-stretching version.
     pub ksf: u8,
     /// OPAQUE KE2.
@@ -305,8 +313,6 @@ pub struct RecoverStarted {
     pub account_id: AccountId,
     /// 32 random bytes to sign ([`crate::label::Label::RecoveryOpen`], over account id ‖ nonce).
     pub nonce: Bytes,
-    /// Number of the new OPAQUE record.
-    pub record: u32,
     /// OPAQUE registration response.
     pub response: Bytes,
 }

@@ -90,7 +90,6 @@ struct Recovering<K: Stretch> {
     registering: Registering<K>,
     recover_id: Bytes,
     account: AccountId,
-    record: u32,
     response: Bytes,
 }
 
@@ -276,7 +275,6 @@ impl<K: Stretch> Client<K> {
                     registering: *registering,
                     recover_id: started.recover_id,
                     account: started.account_id,
-                    record: started.record,
                     response: started.response,
                 })));
                 Ok(())
@@ -348,7 +346,8 @@ impl<K: Stretch> Client<K> {
     }
 
     fn recover_opened(&mut self, recovering: Recovering<K>, secrets: &Secrets) -> Move {
-        let Recovering { kit, registering, recover_id, account, record, response } = recovering;
+        let Recovering { kit, registering, recover_id, account, response } = recovering;
+        let record = secrets.next_record();
         let key = derive::kit_wrap(&kit, account);
         let opened = vault::open(account, secrets, WrapKind::Kit, &key).map_err(cannot_unwrap)?;
         let (upload, export_key) = registering.finish(response.as_slice(), account, &mut self.entropy).map_err(bad_answer)?;

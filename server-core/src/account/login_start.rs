@@ -44,7 +44,7 @@ pub fn login_start(sql: &mut dyn Sql, context: &mut Context<'_>, peer: &Peer, re
             .map_err(|_| LoginStartError::Request)?;
     let state = [&number.to_be_bytes()[..], &state].concat();
     let login_id = rows::begin(sql, context, Attempt::Login, Some(account_id), &state)?;
-    Ok(Done::quiet(LoginStarted { login_id: login_id.into(), account_id, record: number, ksf, response: response.into() }))
+    Ok(Done::quiet(LoginStarted { login_id: login_id.into(), account_id, ksf, response: response.into() }))
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(known.account_id, person.account);
         assert_eq!(unknown.account_id, again.account_id, "always the same, without case");
         assert_ne!(unknown.account_id, known.account_id);
-        assert_eq!((known.record, known.ksf), (unknown.record, unknown.ksf));
+        assert_eq!(known.ksf, unknown.ksf);
         assert_eq!(known.response.0.len(), unknown.response.0.len());
         assert_eq!(known.login_id.0.len(), unknown.login_id.0.len());
         // The same rows, too: an attempt each.

@@ -47,5 +47,5 @@ pub fn recover_start(
     let state = [&record.to_be_bytes()[..], &nonce].concat();
     let recover_id = rows::begin(sql, context, Attempt::RecoveryStarted, Some(account_id), &state)?;
     let (recover_id, nonce) = (recover_id.into(), nonce.into());
-    Ok(Done::quiet(RecoverStarted { recover_id, account_id, nonce, record, response: response.into() }))
+    Ok(Done::quiet(RecoverStarted { recover_id, account_id, nonce, response: response.into() }))
 }

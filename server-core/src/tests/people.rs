@@ -243,7 +243,7 @@ impl World {
         };
         let opened = self.write(|sql, context| account::recover_open(sql, context, &open))?.answer;
         let sent = state.finish(&mut self.rng, started.account_id, started.response.as_slice());
-        let wraps = wraps(started.record, 2);
+        let wraps = wraps(opened.next_record(), 2);
         let devices = person.statement.content().devices.clone();
         let statement = person.next(devices, opened.vault_number, &wraps, &opened.vault);
         let mut finish = RecoverFinish {

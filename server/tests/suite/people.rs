@@ -297,7 +297,7 @@ impl<'a> Browser<'a> {
         let open = RecoverOpen { recover_id: started.recover_id.clone(), signature: signed };
         let opened: RecoverOpened = self.send(self.request("POST", "/auth/recover/open").json(&open)).await.parse();
         let sent = state.finish(&mut SystemRandom, started.account_id, started.response.as_slice());
-        let wraps = wraps(started.record);
+        let wraps = wraps(opened.next_record());
         let devices = self.person.statement.content().devices.clone();
         let statement = self.next(devices, opened.vault_number, &wraps, &opened.vault);
         let mut finish = RecoverFinish {

@@ -120,7 +120,7 @@ async fn attack_51_log_in_and_recovery_answer_unknown_names_with_the_same_bytes(
     for name in names {
         let answer = first_step(&app, name).send(&app).await;
         let started: LoginStarted = answer.parse();
-        assert_eq!((started.record, started.ksf), (1, 1), "{name}");
+        assert_eq!(started.ksf, 1, "{name}");
         let again: LoginStarted = first_step(&app, name).send(&app).await.parse();
         assert_eq!(started.account_id, again.account_id, "{name}: always the same");
         assert_ne!(started.response, again.response);

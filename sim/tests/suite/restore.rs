@@ -1,0 +1,139 @@
+//! The server is put back to an older copy: what was acknowledged since is on it again, once, and every browser goes on.
+
+use client_core::{Command, view::ConversationStatus};
+
+use crate::town::{PASSWORD, Town};
+
+const DAY: u64 = 24 * 60 * 60 * 1_000;
+
+#[test]
+fn messages_acknowledged_after_the_copy_are_offered_again() {
+    let mut town = Town::new("messages");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let phone = town.log_in("bob");
+    let id = town.chat(alice, "bob");
+    let mut sent: Vec<_> = (0..3).map(|n| town.say(alice, id, &format!("before {n}"))).collect();
+    town.copy();
+    town.holds(id, &[alice, bob, phone], &sent);
+    // The phone sleeps from here: it has not read what the server is about to lose.
+    town.close(phone);
+    for n in 0..4 {
+        sent.push(town.say(alice, id, &format!("after {n}")));
+        sent.push(town.say(bob, id, &format!("answer {n}")));
+    }
+    town.put_back();
+    town.holds(id, &[alice, bob], &sent);
+    assert_eq!(town.shown(bob, id), sent, "what was read stays in its place");
+    assert_eq!(town.shown(alice, id), sent);
+    town.open(phone);
+    town.holds(id, &[alice, bob, phone], &sent);
+    sent.push(town.say(alice, id, "new"));
+    sent.push(town.say(phone, id, "from the phone"));
+    town.holds(id, &[alice, bob, phone], &sent);
+    assert_eq!(town.shown(bob, id), sent, "new ones stand behind all others");
+    // The same once more.
+    town.put_back();
+    town.holds(id, &[alice, bob, phone], &sent);
+    assert_eq!(town.shown(bob, id), sent);
+}
+
+#[test]
+fn commits_after_the_copy_are_offered_again_by_who_made_them() {
+    let mut town = Town::new("commits");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one"), town.say(bob, id, "two")];
+    town.copy();
+    sent.push(town.say(bob, id, "in the epoch of the copy"));
+    // Paths are a day old: each renews its own before it writes.
+    for _ in 0..2 {
+        town.now = town.now.plus(DAY + 1);
+        sent.push(town.say(alice, id, "after alice's commit"));
+        sent.push(town.say(bob, id, "after bob's commit"));
+    }
+    town.holds(id, &[alice, bob], &sent);
+    town.put_back();
+    town.holds(id, &[alice, bob], &sent);
+    sent.push(town.say(alice, id, "it goes on"));
+    sent.push(town.say(bob, id, "on both sides"));
+    town.holds(id, &[alice, bob], &sent);
+}
+
+#[test]
+fn who_waits_for_another_ones_commit_is_served_when_he_is_back() {
+    let mut town = Town::new("waits");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one")];
+    town.copy();
+    town.now = town.now.plus(DAY + 1);
+    sent.push(town.say(alice, id, "after alice's commit"));
+    town.holds(id, &[alice, bob], &sent);
+    town.close(alice);
+    sent.push(town.say(bob, id, "behind it"));
+    town.close(bob);
+    town.put_back();
+    town.open(bob);
+    let waiting = town.devices[bob].client.as_ref().unwrap().state().waiting;
+    assert!(waiting > 0, "only alice can lead the server to that epoch: it is shown as waiting");
+    town.open(alice);
+    town.holds(id, &[alice, bob], &sent);
+}
+
+#[test]
+fn a_conversation_of_after_the_copy_is_made_again() {
+    let mut town = Town::new("created");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    town.copy();
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one"), town.say(bob, id, "two")];
+    town.put_back();
+    town.holds(id, &[alice, bob], &sent);
+    sent.push(town.say(bob, id, "three"));
+    town.holds(id, &[alice, bob], &sent);
+}
+
+#[test]
+fn inbox_and_settings_begin_again_with_the_servers_numbers() {
+    let mut town = Town::new("numbers");
+    let (alice, bob, carol) = (town.register("alice"), town.register("bob"), town.register("carol"));
+    town.copy();
+    // Bob's inbox and settings count up, and go back.
+    let first = town.chat(alice, "bob");
+    town.say(alice, first, "hello");
+    town.command(bob, Command::Verify { conversation: first, verified: true }).unwrap();
+    town.put_back();
+    let phone = town.log_in("bob");
+    let second = town.chat(carol, "bob");
+    let sent = vec![town.say(carol, second, "a Welcome with a number that bob has seen before")];
+    town.holds(second, &[bob, carol, phone], &sent);
+    let there = town.devices[phone].client.as_ref().unwrap().conversations();
+    let with_alice = there.iter().find(|conversation| conversation.id == first).unwrap();
+    assert_eq!(with_alice.state, ConversationStatus::Ready);
+    assert!(with_alice.verified, "the mark was written again");
+}
+
+#[test]
+fn a_browser_that_the_copy_does_not_know_goes_on_as_a_new_one() {
+    let mut town = Town::new("browser");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one")];
+    town.copy();
+    town.close(alice);
+    town.close(bob);
+    let phone = town.log_in("bob");
+    sent.push(town.say(phone, id, "waits for somebody to add this browser"));
+    town.put_back();
+    town.command(phone, Command::Unlock { password: PASSWORD.into() }).unwrap();
+    town.open(alice);
+    town.open(bob);
+    sent.push(town.say(phone, id, "again"));
+    town.holds(id, &[alice, bob], &sent);
+    assert_eq!(town.shown(phone, id), sent[1..], "what was said before it came is not for it");
+    // Its store opens with the secret that the new vault has.
+    town.command(phone, Command::Lock).unwrap();
+    town.command(phone, Command::Unlock { password: PASSWORD.into() }).unwrap();
+    sent.push(town.say(phone, id, "unlocked"));
+    town.holds(id, &[alice, bob], &sent);
+}
