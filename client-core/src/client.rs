@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use shared::Millis;
+use shared::{Millis, time::SECOND};
 
 use crate::{
     Command, Failure, Input, Output, Slot, Snapshot, Stretch,
@@ -28,7 +28,18 @@ pub struct Client<K: Stretch> {
     /// The session is what the person sees: registered, logged in or unlocked to the end.
     pub(crate) entered: bool,
     shown: Option<view::AppState>,
+    /// A log-out that erases, while the server has not said that the device is retired.
+    leaving: Option<Leaving>,
 }
+
+/// See [`Client::leave`].
+struct Leaving {
+    command: u64,
+    until: Millis,
+}
+
+/// So long an erasing log-out waits for the server.
+const RETIRE_WITHIN: u64 = 5 * SECOND;
 
 impl<K: Stretch> Client<K> {
     /// A browser that knows nobody. `seed` is 32 fresh random bytes.
@@ -44,6 +55,7 @@ impl<K: Stretch> Client<K> {
             session: None,
             entered: false,
             shown: None,
+            leaving: None,
         }
     }
 
@@ -89,6 +101,11 @@ impl<K: Stretch> Client<K> {
             Input::Online => self.with_session(now, |session, ctx| session.wake(ctx)),
         }
         self.settle();
+        let waits = self.session.as_ref().is_some_and(Session::logs_out);
+        if let Some(leaving) = self.leaving.take_if(|leaving| !waits || leaving.until <= now) {
+            self.close(leaving.command, true);
+            self.settle();
+        }
     }
 
     /// The next thing to do.
@@ -99,7 +116,8 @@ impl<K: Stretch> Client<K> {
     /// When to call [`Client::handle`] with [`Input::Timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Millis> {
-        self.session.as_ref().filter(|_| self.entered || self.flow.is_none()).and_then(Session::next_timer)
+        let session = self.session.as_ref().filter(|_| self.entered || self.flow.is_none()).and_then(Session::next_timer);
+        session.into_iter().chain(self.leaving.as_ref().map(|leaving| leaving.until)).min()
     }
 
     /// Tells the screens everything again: for a tab that just came.
@@ -156,6 +174,7 @@ impl<K: Stretch> Client<K> {
 
     fn command(&mut self, now: Millis, id: u64, command: Command) {
         match command {
+            _ if self.leaving.is_some() => self.answer(id, Err(Failure::new(code::BUSY))),
             Command::Register { .. } | Command::Login { .. } | Command::Unlock { .. } | Command::Recover { .. } => {
                 self.flow_command(now, id, command);
             }
@@ -171,7 +190,16 @@ impl<K: Stretch> Client<K> {
         if end {
             self.with_session(now, |session, ctx| session.log_out(ctx, wipe));
             self.settle();
+            // The key that signs the retirement is about to be erased: asked once and lost, nobody could ask again.
+            if wipe && self.entered {
+                self.leaving = Some(Leaving { command: id, until: now.plus(RETIRE_WITHIN) });
+                return;
+            }
         }
+        self.close(id, wipe);
+    }
+
+    fn close(&mut self, id: u64, wipe: bool) {
         if self.session.take().is_some() {
             self.out.push_back(Output::CloseSocket);
         }

@@ -346,6 +346,7 @@ impl Session {
             }
             self.catch_up(ctx, id);
             self.push_commit(ctx, id);
+            self.sweep(ctx, id);
             self.pump(ctx, id);
             self.offer_again(ctx, id);
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod commit;
 pub(crate) mod join;
+pub(crate) mod leaves;
 pub(crate) mod next_generation;
 pub(crate) mod receive;
 pub(crate) mod rejoin;

@@ -82,11 +82,12 @@ impl Session {
     }
 
     /// A person was looked up by name: the answer must be about that name.
-    pub(crate) fn take_person(&mut self, handle: &str, person: &body::Person) -> Result<(), Failure> {
+    pub(crate) fn take_person(&mut self, ctx: &mut Ctx<'_>, handle: &str, person: &body::Person) -> Result<(), Failure> {
         let known = self.contacts.get(&person.account_id).and_then(|c| Statement::parse(c.statement.as_slice()).ok());
         let skip = known.as_ref().map_or(0, |statement| statement.content().number);
         let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         let new = person.statements.iter().map(Bytes::as_slice).skip(skip);
+        self.check_fork(ctx.now, person.account_id, known.as_ref(), &person.statements);
         let chain = statement::verify_chain(known.as_ref(), new).map_err(|_| Failure::new(code::BAD_ANSWER))?;
         if chain.newest.content().account != person.account_id
             || !chain.newest.content().handle.as_str().eq_ignore_ascii_case(&person.username)
@@ -95,6 +96,8 @@ impl Session {
             return Err(Failure::new(code::BAD_ANSWER));
         }
         self.take_chain(&chain);
+        self.check_claim(ctx.now, person.account_id, &person.statements);
+        self.look_at_leaves(ctx, person.account_id);
         Ok(())
     }
 
@@ -104,6 +107,7 @@ impl Session {
         let own = account == self.me.account;
         let bytes = if own { Some(&self.me.statement) } else { self.contacts.get(&account).map(|contact| &contact.statement) };
         let known = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok());
+        self.check_fork(ctx.now, account, known.as_ref(), &answer.statements);
         // Asked for when less was known: a look-up by name may have been answered meanwhile. What is above it has to continue it.
         let above = known.as_ref().map_or(0, |known| known.content().number);
         let new = |bytes: &&[u8]| Statement::parse(bytes).map_or(true, |statement| statement.content().number > above);
@@ -115,9 +119,11 @@ impl Session {
         if own {
             self.me.statement = chain.newest.as_bytes().into();
             self.me_dirty = true;
-            return;
+            return self.look_at_leaves(ctx, account);
         }
         self.take_chain(&chain);
+        self.check_claim(ctx.now, account, &answer.statements);
+        self.look_at_leaves(ctx, account);
         self.checked_now(ctx, account);
         self.push_settings(ctx);
     }
@@ -154,6 +160,8 @@ impl Session {
             verified: false,
             version: 0,
             dirty: true,
+            conflict: false,
+            claim: None,
         });
         if content.number <= contact.number {
             return;
@@ -201,14 +209,6 @@ impl Session {
         }
     }
 
-    /// What a message says of its sender's newest statement. A number above the known one is read with the next connection
-    /// or before the next message to that person.
-    pub(crate) fn note_statement(&mut self, account: AccountId, number: u64, _hash: &[u8]) {
-        if account != self.me.account && number > self.known_number(account) {
-            self.checked.remove(&account);
-        }
-    }
-
     /// Does the newest known statement of the account name this device with this key?
     pub(crate) fn is_stated(&self, certificate: &Certificate, identity: &[u8; 32]) -> bool {
         let bytes = if certificate.account == self.me.account {
@@ -245,6 +245,7 @@ impl Session {
             contact.verified = verified;
             if verified {
                 contact.pinned = contact.identity.clone();
+                contact.conflict = false;
             }
         })
     }
@@ -252,6 +253,7 @@ impl Session {
     /// The new identity is used from now on: what was held may go.
     pub(crate) fn accept_change(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) -> Result<Answer, Failure> {
         self.change_pin(ctx, id, |contact| {
+            contact.conflict = false;
             if contact.pinned != contact.identity {
                 contact.pinned = contact.identity.clone();
                 contact.verified = false;
@@ -269,6 +271,11 @@ impl Session {
         if let Some(contact) = self.contacts.get_mut(&account) {
             change(contact);
             contact.dirty = true;
+        }
+        let number = self.contacts.get(&account).map_or(0, |contact| contact.number);
+        for conv in self.convs.values_mut().filter(|conv| conv.with == account) {
+            (conv.ghost, conv.looked) = (false, number);
+            self.dirty_convs.insert(conv.id);
         }
         self.dirty_contacts.insert(account);
         self.dirty_convs.insert(id);
@@ -354,6 +361,8 @@ impl Session {
                 verified: pin.verified,
                 version: item.version,
                 dirty: false,
+                conflict: false,
+                claim: None,
             });
             if item.version >= contact.version {
                 contact.version = item.version;

@@ -12,6 +12,7 @@
 mod account;
 mod client;
 pub mod command;
+mod conflict;
 mod connection;
 mod content;
 mod conversation;

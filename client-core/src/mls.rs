@@ -230,20 +230,21 @@ impl Groups {
                 .export_group_info(own.provider.crypto(), &own.signer, true)
                 .map_err(|_| GroupError::Mls("group info"))?;
             let info = group::bytes(&info)?;
-            let made = commit(&own.provider, &own.signer, &mut object, candidates, data)?;
+            let made = commit(&own.provider, &own.signer, &mut object, candidates, &[], data)?;
             own.loaded.insert((conversation, 0), object);
             Ok((info, made))
         })
     }
 
-    /// Makes a commit that adds devices, or only renews the own path. It stays pending until merged.
+    /// Makes a commit that adds devices and removes leaves, or only renews the own path. It stays pending until merged.
     pub(crate) fn commit(
         &mut self,
         id: (ConversationId, u32),
         candidates: Vec<Candidate>,
+        gone: &[u32],
         data: &CommitData,
     ) -> Result<Made, GroupError> {
-        self.with(id, |provider, signer, object| commit(provider, signer, object, candidates, data))
+        self.with(id, |provider, signer, object| commit(provider, signer, object, candidates, gone, data))
     }
 
     /// The own commit was accepted.
@@ -340,6 +341,11 @@ impl Groups {
         Shadow::new(self.provider.store().fork(), id)
     }
 
+    /// Every leaf.
+    pub(crate) fn leaves(&mut self, id: (ConversationId, u32)) -> Result<Vec<Leaf>, GroupError> {
+        self.with(id, |_, _, object| Ok(rules::check_members(object.members())?))
+    }
+
     /// Has the device a leaf?
     pub(crate) fn has_device(&mut self, id: (ConversationId, u32), device: DeviceId) -> Result<bool, GroupError> {
         self.with(id, |_, _, object| Ok(rules::check_members(object.members())?.iter().any(|leaf| leaf.device() == device)))
@@ -391,6 +397,7 @@ fn commit(
     signer: &DeviceSigner,
     object: &mut MlsGroup,
     candidates: Vec<Candidate>,
+    gone: &[u32],
     data: &CommitData,
 ) -> Result<Made, GroupError> {
     let epoch = object.epoch().as_u64();
@@ -400,6 +407,7 @@ fn commit(
         .commit_builder()
         .force_self_update(true)
         .propose_adds(adds)
+        .propose_removals(gone.iter().map(|index| LeafNodeIndex::new(*index)))
         .load_psks(provider.storage())
         .map_err(|_| GroupError::Mls("psks"))?
         .create_group_info(false)

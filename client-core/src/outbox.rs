@@ -6,6 +6,7 @@ use shared::{
     codec,
     frame::{self, Append, ClientFrame},
     limits,
+    time::{MINUTE, SECOND},
 };
 
 use crate::{
@@ -169,7 +170,7 @@ impl Session {
         let trusted = conv.with == self.me.account
             || (self.checked.contains(&conv.with)
                 && self.contacts.get(&conv.with).is_some_and(|c| matches!(c.trust(), Trust::FirstUse | Trust::Proven)));
-        conv.standing == Standing::Joined && !held && trusted && self.link.is_online()
+        conv.standing == Standing::Joined && !held && !conv.ghost && trusted && self.link.is_online()
     }
 
     /// Seals and offers what waits, in the order it was written.
@@ -332,7 +333,13 @@ impl Session {
                 }
                 self.pump(ctx, id);
             }
-            Some(Code::Unavailable | Code::Internal | Code::RateLimited) | None => self.broken(ctx),
+            // Too many at once: the line is fine, the server says how long to wait (milliseconds).
+            Some(Code::RateLimited) => {
+                let wait = refused.detail.unwrap_or(SECOND).clamp(1, MINUTE);
+                let live = self.live.entry(id).or_default();
+                live.quiet = Some(live.quiet.unwrap_or_default().max(ctx.now.plus(wait)));
+            }
+            Some(Code::Unavailable | Code::Internal) | None => self.broken(ctx),
             Some(code) => {
                 let Some(key) = self.outgoing(id, message) else { return };
                 if let Some(item) = self.outbox.get_mut(&key) {

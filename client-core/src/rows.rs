@@ -66,6 +66,12 @@ pub(crate) struct Me {
     /// What the page key of this store is derived from: a device that goes on in it brings it to a vault that lacks it.
     #[cbor(n(21), default)]
     pub(crate) store_secret: Bytes,
+    /// Own devices that have signed their retirement.
+    #[cbor(n(22), default)]
+    pub(crate) retired: Vec<DeviceId>,
+    /// Numbers under which two statements of an account were seen.
+    #[cbor(n(23), default)]
+    pub(crate) conflicts: Vec<(AccountId, u64)>,
 }
 
 impl Me {
@@ -113,13 +119,30 @@ pub(crate) struct Contact {
     /// The pin here is newer than the server's item.
     #[n(8)]
     pub(crate) dirty: bool,
+    /// Two statements under one number were seen, and the person has not looked at it yet.
+    #[cbor(n(9), default)]
+    pub(crate) conflict: bool,
+    /// What a message said of a statement that is not known here yet.
+    #[cbor(n(10), default)]
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A statement as a message names it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Claim {
+    #[n(0)]
+    pub(crate) number: u64,
+    /// The first eight bytes of its hash.
+    #[n(1)]
+    pub(crate) hash: Bytes,
 }
 
 impl Contact {
     pub(crate) fn trust(&self) -> Trust {
         if self.number == 0 {
             Trust::Pending
-        } else if self.pinned == self.identity {
+        } else if self.pinned == self.identity && !self.conflict {
             Trust::FirstUse
         } else {
             Trust::Changed
@@ -218,6 +241,15 @@ pub(crate) struct Conv {
     /// A next generation this device has joined; it counts when every row before its first has been passed.
     #[n(25)]
     pub(crate) next: Option<Next>,
+    /// An own device that is gone has a leaf.
+    #[cbor(n(34), default)]
+    pub(crate) stale: bool,
+    /// The other account has a leaf that its newest statement does not name.
+    #[cbor(n(35), default)]
+    pub(crate) ghost: bool,
+    /// Number of the other account's statement whose leaves the person has looked at.
+    #[cbor(n(36), default)]
+    pub(crate) looked: u64,
 }
 
 /// A generation that waits for the end of the one before it.

@@ -341,7 +341,8 @@ impl Session {
             return None;
         }
         let contact = self.contacts.get(&conv.with);
-        let trust = contact.map_or(view::Trust::FirstUse, Contact::trust);
+        let known = contact.map_or(view::Trust::FirstUse, Contact::trust);
+        let trust = if conv.ghost { view::Trust::Changed } else { known };
         let waiting = self.outbox.range((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none()).count();
         let held = if trust == view::Trust::Changed { u32::try_from(waiting).unwrap_or(u32::MAX) } else { 0 };
         Some(view::Conversation {
@@ -486,6 +487,11 @@ impl Session {
         self.ask(ctx, Waits::Logout, Draft::json(Method::Post, "/auth/logout", &body::Logout { retire }));
     }
 
+    /// Has a log-out not been answered yet?
+    pub(crate) fn logs_out(&self) -> bool {
+        self.requests.values().chain(&self.stalled).any(|request| matches!(request.waits, Waits::Logout))
+    }
+
     /// An HTTP answer for the session.
     pub(crate) fn http(&mut self, ctx: &mut Ctx<'_>, id: u64, outcome: Outcome) {
         let Some(request) = self.requests.remove(&id) else { return };
@@ -524,7 +530,6 @@ impl Session {
     fn lost(&mut self, ctx: &mut Ctx<'_>, request: Request) {
         match &request.waits {
             Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish => self.broken(ctx),
-            Waits::Logout => {}
             Waits::Person { command, .. } => self.answer(*command, Err(Failure::new(code::OFFLINE))),
             Waits::ClaimForStart { conversation, .. } => self.start_failed(*conversation, Failure::new(code::OFFLINE)),
             _ => {
@@ -540,7 +545,8 @@ impl Session {
             (Waits::Ticket, Some(Code::LoginRequired | Code::NotEnrolled)) => self.begin_resume(ctx),
             (Waits::ResumeStart | Waits::ResumeFinish, Some(_)) if !again => self.session_over(ctx),
             (Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish, _) => self.broken(ctx),
-            (Waits::Logout | Waits::InboxRefused, _) => {}
+            (Waits::InboxRefused, _) => {}
+            (Waits::Logout, code) if code != Some(Code::LoginRequired) => {}
             (Waits::Person { command, .. }, Some(Code::NotFound)) => {
                 let failure = Failure::new(code::NOBODY).field("username");
                 self.answer(*command, Err(failure));

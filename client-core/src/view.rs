@@ -260,6 +260,11 @@ pub enum SystemLine {
         /// Whose.
         name: String,
     },
+    /// Two different lists of somebody's browsers were seen under one number: different people are shown different ones.
+    StatementsDiffer {
+        /// Whose.
+        name: String,
+    },
 }
 
 /// One row of a conversation.

@@ -65,6 +65,7 @@ pub(crate) fn line_columns(line: Option<&SystemLine>) -> Line<'_> {
         Some(SystemLine::Altered) => (Some(8), None, None),
         Some(SystemLine::Renewed { name }) => (Some(9), Some(name), None),
         Some(SystemLine::Unfollowed { name }) => (Some(10), Some(name), None),
+        Some(SystemLine::StatementsDiffer { name }) => (Some(11), Some(name), None),
     }
 }
 
@@ -84,6 +85,7 @@ fn line(number: Option<i64>, name: Option<String>, count: Option<i64>) -> Result
         Some(8) => SystemLine::Altered,
         Some(9) => SystemLine::Renewed { name: name()? },
         Some(10) => SystemLine::Unfollowed { name: name()? },
+        Some(11) => SystemLine::StatementsDiffer { name: name()? },
         Some(_) => return Err(damaged()),
     }))
 }

@@ -200,6 +200,21 @@ pub enum InboxBody {
     /// An account I share a conversation with has a newer statement.
     #[n(3)]
     Statement(#[n(0)] StatementNotice),
+    /// An own device has signed that it will not come back.
+    #[n(4)]
+    Retired(#[n(0)] Retired),
+}
+
+/// See [`InboxBody::Retired`].
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Retired {
+    /// Which device.
+    #[n(0)]
+    pub device: DeviceId,
+    /// Of its key, under the label "device retirement", over account id ‖ device id.
+    #[n(1)]
+    pub signature: Bytes,
 }
 
 /// See [`InboxBody::Welcome`].

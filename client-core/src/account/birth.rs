@@ -103,6 +103,8 @@ fn new_device(
         welcomes: vec![],
         unconfirmed: true,
         store_secret: store_secret.clone(),
+        retired: vec![],
+        conflicts: vec![],
     };
     let upload = DeviceUpload { certificate: certificate.as_bytes().into(), run, packages, last_resort };
     let store_key = derive::store_key(store_secret.as_slice(), owner.account);

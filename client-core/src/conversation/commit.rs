@@ -42,7 +42,9 @@ impl Session {
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
         let devices: Vec<_> = candidates.iter().map(|candidate| candidate.who.certificate().device).collect();
-        let Ok(made) = self.groups.commit((id, generation), candidates, &data) else { return false };
+        // Whoever commits takes leaves of own devices along that are gone.
+        let stale = if conv.stale { self.stale_leaves(id) } else { vec![] };
+        let Ok(made) = self.groups.commit((id, generation), candidates, &stale, &data) else { return false };
         let (body, hash) = self.commit_body(generation, message, &made);
         let pending = Pending {
             message,
@@ -111,6 +113,7 @@ impl Session {
             self.created(id);
         }
         self.acknowledge(id);
+        self.look_at_leaves_in(ctx, id);
         self.after_epoch(ctx, id);
     }
 
@@ -145,6 +148,7 @@ impl Session {
                     conv.pending = None;
                     // Not at once again: the reason would be the same.
                     conv.path_at = now;
+                    conv.stale = false;
                 }
                 self.look_at_wanted(ctx, id);
                 self.pump(ctx, id);

@@ -53,6 +53,7 @@ impl Session {
                     // Somebody could not open our invitation: the server says again that the device is wanted.
                     self.catch_up(ctx, refused.conversation);
                 }
+                InboxBody::Retired(retired) => self.retired(ctx, &retired),
                 InboxBody::Statement(notice) => {
                     let known = self.known_number(notice.account);
                     if notice.number > known {
@@ -151,6 +152,7 @@ impl Session {
         // Nothing is read before the other person's name and pin are known.
         self.know(ctx, with);
         self.catch_up_anyway(ctx, item.conversation);
+        self.look_at_leaves_in(ctx, item.conversation);
         self.pump(ctx, item.conversation);
     }
 

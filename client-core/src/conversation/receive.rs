@@ -14,7 +14,7 @@ use crate::{
     http::{self, Draft},
     mls::{GroupError, OpenedRow},
     output::MessageRow,
-    rows::{Peer, Standing, state_byte},
+    rows::{Claim, Peer, Standing, state_byte},
     session::{Ctx, Session, Waits},
     view::{self, MessageKind, MessageState, ORDERS, SystemLine},
 };
@@ -230,6 +230,7 @@ impl Session {
         if change.external && !change.removed.is_empty() {
             self.be_quiet(ctx, id);
         }
+        self.look_at_leaves_in(ctx, id);
         self.look_at_wanted(ctx, id);
         if let Some(live) = self.live.get_mut(&id) {
             live.hold = false;
@@ -326,7 +327,8 @@ impl Session {
             _ => (MessageKind::Newer, String::new()),
         };
         if let Ok(content) = &read {
-            self.note_statement(row.account, content.statement, content.statement_hash.as_slice());
+            let claim = Claim { number: content.statement, hash: content.statement_hash.clone() };
+            self.note_statement(row.account, row.message, row.at, claim);
         }
         let number = self.local(id, row.number);
         let order = number * ORDERS;

@@ -189,6 +189,7 @@ impl Session {
             self.be_quiet(ctx, id);
         }
         self.look_at_wanted(ctx, id);
+        self.look_at_leaves_in(ctx, id);
         self.acknowledge(id);
         self.catch_up_anyway(ctx, id);
         self.pump(ctx, id);

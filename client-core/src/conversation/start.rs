@@ -54,8 +54,8 @@ impl Session {
     }
 
     pub(crate) fn person_found(&mut self, ctx: &mut Ctx<'_>, command: u64, handle: &str, answer: &[u8]) {
-        let taken =
-            http::json::<body::Person>(answer).and_then(|person| self.take_person(handle, &person).map(|()| person.account_id));
+        let taken = http::json::<body::Person>(answer)
+            .and_then(|person| self.take_person(ctx, handle, &person).map(|()| person.account_id));
         match taken {
             Ok(account) => {
                 self.checked_now(ctx, account);
@@ -272,5 +272,8 @@ pub(crate) fn new_conv(id: ConversationId, kind: Kind, with: AccountId, standing
         behind: None,
         from_epoch: 0,
         next: None,
+        stale: false,
+        ghost: false,
+        looked: 0,
     }
 }

@@ -99,7 +99,7 @@ impl Groups {
             .map_err(|_| GroupError::Mls("create"))?;
         let info = object.export_group_info(fork.crypto(), &self.signer, true).map_err(|_| GroupError::Mls("group info"))?;
         let info = group::bytes(&info)?;
-        let made = commit(&fork, &self.signer, &mut object, candidates, data)?;
+        let made = commit(&fork, &self.signer, &mut object, candidates, &[], data)?;
         object.merge_pending_commit(&fork).map_err(|_| GroupError::Mls("merge"))?;
         let leaves = rules::check_members(object.members())?;
         let rows = fork.store().changes();

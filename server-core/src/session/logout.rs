@@ -1,12 +1,17 @@
 //! POST /auth/logout.
 
-use shared::{http::Logout, label::Label, signature};
+use shared::{
+    frame::{InboxBody, Retired},
+    http::Logout,
+    label::Label,
+    signature,
+};
 
 use super::{Session, rows};
 use crate::{
     announce::Announce,
     context::Context,
-    device,
+    device, inbox,
     refusal::{Done, Outcome, errors},
     sql::Sql,
 };
@@ -34,6 +39,10 @@ pub fn logout(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, r
         let signature = retirement.array().ok_or(LogoutError::Signature)?;
         signature::verify(&device.key, Label::Retirement, &text, &signature).map_err(|_| LogoutError::Signature)?;
         announce.extend(device::rows::retire(sql, context.now, session.account, id)?);
+        // Only its own account's devices may remove its leaves; the signature tells them that it is its own will.
+        let others = device::rows::of_account(sql, session.account)?;
+        let notice = InboxBody::Retired(Retired { device: id, signature: retirement.clone() });
+        announce.extend(inbox::notice::tell(sql, context, &others, &notice)?);
     }
     rows::end(sql, session.id)?;
     Ok(Done::telling((), announce))

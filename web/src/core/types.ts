@@ -97,6 +97,7 @@ export type SystemLine =
   | { line: 'reset'; name: string }
   | { line: 'hole'; count: number }
   | { line: 'disturbed'; name: string } // somebody's browser made a change nobody can follow
+  | { line: 'statements-differ'; name: string } // different people are shown different browsers of somebody
   | { line: 'unfollowed'; name: string } // somebody's browser came back in by a change that can't be followed
   | { line: 'altered' } // the server changed what somebody's browser signed
   | { line: 'renewed'; name: string }; // the conversation goes on in its next generation

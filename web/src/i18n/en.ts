@@ -175,6 +175,7 @@ export const en = {
   'system.hole': (n: number) => many(n, 'One message can’t be shown here.', '# messages can’t be shown here.'),
   'system.disturbed': (name: string) => `A browser of ${name} made a change here that can’t be followed. It was kept as evidence, and this conversation repaired itself.`,
   'system.unfollowed': (name: string) => `A browser of ${name} came back here by a change that can’t be followed. That need not be its fault. This conversation repaired itself.`,
+  'system.statements-differ': (name: string) => `Two different lists of ${name}’s browsers are being shown under one number. Somebody may be listening in. Nothing more is sent to ${name} until you compare your safety numbers.`,
   'system.altered': 'The server delivered a change here that nobody’s browser made like this. Nothing of it was taken over.',
   'system.renewed': (name: string) => `A browser of ${name} gave this conversation new keys from the ground up.`,
   'system.compare': 'Compare it',

@@ -1,0 +1,6 @@
+//! Real cores and the real server over whole scenes, without a network that loses anything.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod devices;
+mod restore;
+mod town;
