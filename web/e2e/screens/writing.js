@@ -100,7 +100,8 @@ export default [
       await drawn(page);
       await paste(page, 'half a thought');
       await page.goto(`${t.url}/settings?scene=main`, { waitUntil: 'domcontentloaded' });
-      same('what was handed over', await page.evaluate(() => sessionStorage.getItem('kept')), 'half a thought');
+      // The old page may be hidden a moment after the new one is there.
+      same('what was handed over', await until('the old page to be hidden', () => page.evaluate(() => sessionStorage.getItem('kept'))), 'half a thought');
     },
   },
   {

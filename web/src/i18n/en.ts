@@ -177,7 +177,7 @@ export const en = {
   'system.unfollowed': (name: string) => `A browser of ${name} came back here by a change that can’t be followed. That need not be its fault. This conversation repaired itself.`,
   'system.statements-differ': (name: string) => `Two different lists of ${name}’s browsers are being shown under one number. Somebody may be listening in. Nothing more is sent to ${name} until you compare your safety numbers.`,
   'system.altered': 'The server delivered a change here that nobody’s browser made like this. Nothing of it was taken over.',
-  'system.renewed': (name: string) => `A browser of ${name} gave this conversation new keys from the ground up.`,
+  'system.renewed': (name: string) => `A browser of ${name} began this conversation afresh.`,
   'system.compare': 'Compare it',
 
   'write.form': 'Write',
