@@ -69,13 +69,7 @@ impl Server {
                 .unwrap();
                 let response = Bytes(started.message.serialize().to_vec());
                 self.login = Some(started.state);
-                json(&body::LoginStarted {
-                    login_id: Bytes(vec![1; 16]),
-                    account_id: account,
-                    record: 1,
-                    ksf: known.ksf,
-                    response,
-                })
+                json(&body::LoginStarted { login_id: Bytes(vec![1; 16]), account_id: account, ksf: known.ksf, response })
             }
             "/auth/login/finish" => {
                 let finish: body::LoginFinish = serde_json::from_slice(sent).unwrap();
