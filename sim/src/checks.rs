@@ -75,6 +75,14 @@ pub(crate) fn leaves(server: &mut Server) -> Vec<(Id, Id, u64, u64)> {
     })
 }
 
+/// The epoch a conversation is in, as the server sees it.
+pub(crate) fn epoch(server: &mut Server, conversation: ConversationId) -> Option<u64> {
+    server.look(|sql| {
+        let rows = sql.query("SELECT epoch FROM conv WHERE conv_id = :conv", &[(":conv", (&conversation.0).into())]).ok()?;
+        rows.into_iter().next()?.take().ok()
+    })
+}
+
 /// Who is still missing something; empty when nobody is.
 #[must_use]
 pub fn behind(world: &World) -> String {

@@ -42,7 +42,7 @@ pub enum Fault {
     LineDead,
     /// Something took seconds instead of milliseconds.
     Delayed,
-    /// The server answered again, in a later epoch, for a message it had taken in an earlier one.
+    /// A message that was taken in an earlier epoch came again, for its answer was lost, and was answered as the first time.
     AnsweredAcrossEpochs,
     /// A profile was copied and both copies run.
     RunTwice,

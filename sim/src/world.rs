@@ -120,7 +120,6 @@ pub struct World {
     /// What was offered before anybody's disk held the secret that reads it.
     unread: Vec<(Id, Id, u32, Vec<u8>)>,
     leaves: BTreeMap<(Id, Id), u64>,
-    taken: BTreeMap<(Id, Id), u64>,
 }
 
 /// The simulation ends in trouble after so much simulated time of calm.
@@ -169,7 +168,6 @@ impl World {
             secrets: Secrets::default(),
             unread: vec![],
             leaves: BTreeMap::new(),
-            taken: BTreeMap::new(),
         };
         for person in 0..shape.people {
             world.add_device(Device::new(person));

@@ -145,11 +145,11 @@ impl World {
                 {
                     self.found.push(format!("an honest client was refused: {refused:?}"));
                 }
-                (ServerFrame::Appended(_), Some(append)) => {
-                    let first = *self.taken.entry((append.conversation.0, append.message.0)).or_insert(append.epoch);
-                    if first < append.epoch {
-                        self.dice.counts.saw(Fault::AnsweredAcrossEpochs);
-                    }
+                (ServerFrame::Appended(_), Some(append))
+                    if crate::checks::epoch(&mut self.server, append.conversation)
+                        .is_some_and(|epoch| append.epoch < epoch) =>
+                {
+                    self.dice.counts.saw(Fault::AnsweredAcrossEpochs);
                 }
                 _ => {}
             }
