@@ -3,7 +3,7 @@
 //! A patch that nobody notices means that a guard could go without a word; the run is red then. The copy and its target folder
 //! lie below `target/canaries`.
 
-mod header;
+pub(crate) mod header;
 
 use crate::{process, root, tools};
 use anyhow::{Context, Result, bail};
@@ -111,7 +111,8 @@ fn copy(tree: &Path) -> Result<()> {
     Ok(())
 }
 
-fn apply(tree: &Path, patch: &Path, only_check: bool) -> Result<()> {
+/// Applies a patch to a tree, or only says whether it would; the error is the first thing git said.
+pub(crate) fn apply(tree: &Path, patch: &Path, only_check: bool) -> Result<()> {
     let mut command = process::program("git", ["apply", "--whitespace=nowarn"]);
     if only_check {
         command.arg("--check");
@@ -135,7 +136,7 @@ fn try_out(tree: &Path, target: &Path, mutant: &str, catcher: &Catcher) -> Resul
             let mut command = process::cargo(["nextest", "run", "--no-fail-fast", "--package", package, "-E", &filter]);
             let status = command.current_dir(tree).env("CARGO_TARGET_DIR", target).status()?;
             match status.code() {
-                Some(TESTS_FAILED) => (Some(format!("{package} {test}")), "red".to_string()),
+                Some(TESTS_FAILED) => (Some(catcher.to_string()), "red".to_string()),
                 Some(0) => (None, format!("{test} passed")),
                 _ => bail!("{mutant}: {test} of {package} could not be run ({status})"),
             }

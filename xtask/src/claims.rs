@@ -8,9 +8,10 @@ mod register;
 pub(crate) mod results;
 
 use crate::tidy::Tree;
-use crate::{process, root};
+use crate::{canaries, root};
 use anyhow::{Context, Result, bail};
 use std::fs;
+use std::path::Path;
 
 /// The promises.
 const CLAIMS: &str = "docs/claims.toml";
@@ -34,7 +35,7 @@ pub(crate) fn stage() -> Result<Vec<String>> {
     let claims = list::parse(text(&tree, CLAIMS)?)?;
     let passed = results::passed(&tree)?;
     let mut found = check::all(&tree, &claims, &passed);
-    found.extend(canary::check(&tree, &claims, &applies));
+    found.extend(canary::check(&tree, &claims, &|patch| canaries::apply(&root::root(), Path::new(patch), true)));
     match generated(&tree, &claims) {
         Ok(page) if page == text(&tree, MODEL)? => {}
         Ok(_) => found.push(format!("{MODEL}: a generated table is old: cargo xtask claims --write")),
@@ -80,13 +81,6 @@ fn part<'a>(page: &'a str, name: &str) -> Result<(&'a str, &'a str, &'a str)> {
     let stop = page.find(&end).filter(|stop| *stop > start).with_context(|| format!("{MODEL}: no {end} after it"))?;
     let piece = |from: usize, to: usize| page.get(from..to).unwrap_or_default();
     Ok((piece(0, start), piece(start, stop), piece(stop, page.len())))
-}
-
-/// Whether git could apply a patch to the tree as it stands.
-fn applies(patch: &str) -> Result<(), String> {
-    let output = process::program("git", ["apply", "--check", patch]).output().map_err(|error| error.to_string())?;
-    let said = || String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or_default().to_string();
-    if output.status.success() { Ok(()) } else { Err(said()) }
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 
 use super::CLAIMS;
 use super::list::{Claim, Kind, Suite, place};
+use crate::canaries::header::{Catcher, catchers};
 use crate::tidy::Tree;
-
-const HEADER: &str = "# catches:";
+use anyhow::Result;
 
 /// What is wrong with the canaries; `applies` says whether a patch fits the tree.
-pub(super) fn check(tree: &Tree, claims: &[Claim], applies: &dyn Fn(&str) -> Result<(), String>) -> Vec<String> {
+pub(super) fn check(tree: &Tree, claims: &[Claim], applies: &dyn Fn(&str) -> Result<()>) -> Vec<String> {
     let mut found = Vec::new();
     for claim in claims {
         let at = format!("{CLAIMS}: {}", claim.id);
@@ -29,7 +29,8 @@ pub(super) fn check(tree: &Tree, claims: &[Claim], applies: &dyn Fn(&str) -> Res
             continue;
         };
         let native: Vec<&String> = claim.tests.iter().filter(|test| place(test).0 == Suite::Native).collect();
-        let named = catches(&patch.text);
+        // What is wrong with a header itself the stage `mutants` says.
+        let named: Vec<String> = catchers(&patch.text).unwrap_or_default().iter().map(Catcher::to_string).collect();
         if native.is_empty() {
             found.push(format!("{at} has no native test that a canary could turn red"));
         }
@@ -38,7 +39,7 @@ pub(super) fn check(tree: &Tree, claims: &[Claim], applies: &dyn Fn(&str) -> Res
         let missed = native.iter().filter(|test| !named.iter().any(|name| same(name, test)));
         found.extend(missed.map(|test| format!("{path} does not catch {test}, which {} names", claim.id)));
         if let Err(why) = applies(path) {
-            found.push(format!("{path} does not apply: {why}"));
+            found.push(format!("{path} {why}"));
         }
     }
     found
@@ -51,16 +52,11 @@ fn same(header: &str, test: &str) -> bool {
     package == own && (name == path || path.ends_with(&format!("::{name}")))
 }
 
-/// The tests a patch names before its first file.
-fn catches(patch: &str) -> Vec<String> {
-    let header = patch.lines().take_while(|line| !line.starts_with("diff ") && !line.starts_with("--- "));
-    header.filter_map(|line| line.strip_prefix(HEADER)).map(|rest| rest.trim().to_string()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::claims::check::tests::claim;
+    use anyhow::anyhow;
 
     const GOOD: &str = "# catches: server a::refuses\n\ndiff --git a/x b/x\n# catches: none\n";
 
@@ -71,7 +67,7 @@ mod tests {
             ..claim(1, &["server a::refuses", "e2e two people"])
         };
         let tree = Tree::of(&[("mutants/one.patch", patch)]);
-        check(&tree, &[one], &|_| if fits { Ok(()) } else { Err("error: patch failed".into()) })
+        check(&tree, &[one], &|_| if fits { Ok(()) } else { Err(anyhow!("does not apply: error: patch failed")) })
     }
 
     #[test]
