@@ -46,9 +46,7 @@ impl Session {
     /// What a message says of its sender's newest statement. One that is not known yet is read with the next connection or
     /// before the next message to that person, and compared then.
     pub(crate) fn note_statement(&mut self, account: AccountId, message: MessageId, at: Millis, claim: Claim) {
-        let own = account == self.me.account;
-        let bytes = if own { Some(&self.me.statement) } else { self.contacts.get(&account).map(|contact| &contact.statement) };
-        let Some(newest) = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok()) else { return };
+        let Some(newest) = self.newest(account) else { return };
         let known = match newest.content().number.checked_sub(claim.number) {
             Some(0) => newest.hash(),
             Some(1) => newest.content().previous,

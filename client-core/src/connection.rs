@@ -327,7 +327,7 @@ impl Session {
         if usize::try_from(hello.packages).is_ok_and(|left| left < limits::POOL_LOW) {
             self.refill(ctx, hello.packages);
         }
-        let known = shared::statement::Statement::parse(self.me.statement.as_slice()).map_or(0, |s| s.content().number);
+        let known = self.known_number(self.me.account);
         if hello.statement > known {
             self.ask_statements(ctx, self.me.account, known);
         }

@@ -42,10 +42,17 @@ struct Pin {
 }
 
 impl Session {
-    /// Number of the newest statement known of an account.
+    /// The account's newest statement, as far as it is known here.
+    pub(crate) fn newest(&self, account: AccountId) -> Option<Statement> {
+        let contact = || self.contacts.get(&account).map(|contact| &contact.statement);
+        let bytes = if account == self.me.account { Some(&self.me.statement) } else { contact() };
+        bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok())
+    }
+
+    /// Number of the newest statement known of an account; 0 when none is.
     pub(crate) fn known_number(&self, account: AccountId) -> u64 {
         if account == self.me.account {
-            return Statement::parse(self.me.statement.as_slice()).map_or(0, |statement| statement.content().number);
+            return self.newest(account).map_or(0, |statement| statement.content().number);
         }
         self.contacts.get(&account).map_or(0, |contact| contact.number)
     }
@@ -105,8 +112,7 @@ impl Session {
     pub(crate) fn statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, answer: &[u8]) {
         let Ok(answer) = http::json::<body::Statements>(answer) else { return };
         let own = account == self.me.account;
-        let bytes = if own { Some(&self.me.statement) } else { self.contacts.get(&account).map(|contact| &contact.statement) };
-        let known = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok());
+        let known = self.newest(account);
         self.check_fork(ctx.now, account, known.as_ref(), &answer.statements);
         // Asked for when less was known: a look-up by name may have been answered meanwhile. What is above it has to continue it.
         let above = known.as_ref().map_or(0, |known| known.content().number);
@@ -211,12 +217,7 @@ impl Session {
 
     /// Does the newest known statement of the account name this device with this key?
     pub(crate) fn is_stated(&self, certificate: &Certificate, identity: &[u8; 32]) -> bool {
-        let bytes = if certificate.account == self.me.account {
-            Some(&self.me.statement)
-        } else {
-            self.contacts.get(&certificate.account).map(|contact| &contact.statement)
-        };
-        let Some(newest) = bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok()) else { return false };
+        let Some(newest) = self.newest(certificate.account) else { return false };
         newest.content().identity == *identity && newest.device(certificate.device).is_some_and(|d| d.key == certificate.key)
     }
 

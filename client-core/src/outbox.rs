@@ -41,8 +41,7 @@ impl Session {
         if self.outgoing(id, message).is_some() {
             return Ok(Answer::Done);
         }
-        let newest =
-            shared::statement::Statement::parse(self.me.statement.as_slice()).map_err(|_| Failure::new(code::STORE))?;
+        let newest = self.newest(self.me.account).ok_or_else(|| Failure::new(code::STORE))?;
         let now = ctx.now;
         let conv = self.conversation(id).ok_or_else(|| Failure::from(Code::NotFound))?;
         let content = Content {

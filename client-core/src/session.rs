@@ -475,7 +475,7 @@ impl Session {
     }
 
     fn devices(&self) -> Vec<view::Device> {
-        let Ok(statement) = shared::statement::Statement::parse(self.me.statement.as_slice()) else { return vec![] };
+        let Some(statement) = self.newest(self.me.account) else { return vec![] };
         let devices = statement.content().devices.iter();
         devices.map(|device| view::Device { id: device.id, own: device.id == self.me.device, added: None }).collect()
     }

@@ -4,7 +4,7 @@
 //! every conversation by an own device: nobody else may in a conversation of two. Until then others see a leaf that a newer
 //! statement does not know, and seal nothing for it.
 
-use shared::{AccountId, ConversationId, DeviceId, frame::Retired, label::Label, signature, statement::Statement};
+use shared::{AccountId, ConversationId, DeviceId, frame::Retired, label::Label, signature};
 
 use crate::{
     rows::Standing,
@@ -12,13 +12,6 @@ use crate::{
 };
 
 impl Session {
-    /// The account's newest statement, as far as it is known here.
-    fn newest(&self, account: AccountId) -> Option<Statement> {
-        let contact = || self.contacts.get(&account).map(|contact| &contact.statement);
-        let bytes = if account == self.me.account { Some(&self.me.statement) } else { contact() };
-        bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok())
-    }
-
     /// An own device has signed that it will not come back.
     pub(crate) fn retired(&mut self, ctx: &mut Ctx<'_>, notice: &Retired) {
         let key = self.newest(self.me.account).and_then(|newest| newest.device(notice.device).map(|device| device.key));
