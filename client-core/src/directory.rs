@@ -58,8 +58,7 @@ impl Session {
     }
 
     pub(crate) fn ask_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, after: u64) {
-        let mut requests = self.requests.values().chain(&self.stalled);
-        if requests.any(|request| matches!(request.waits, Waits::Statements { account: asked } if asked == account)) {
+        if self.is_asking(|waits| matches!(waits, Waits::Statements { account: asked } if *asked == account)) {
             return;
         }
         let draft = Draft::get(format!("/api/accounts/{account}/statements?after={after}"));
@@ -310,9 +309,7 @@ impl Session {
             self.contacts.values().filter(|contact| contact.dirty && contact.number > 0).cloned().collect();
         for contact in dirty {
             let account = contact.account;
-            let asking =
-                |request: &crate::session::Request| matches!(request.waits, Waits::SettingsPut { account: a } if a == account);
-            if self.requests.values().any(asking) || self.stalled.iter().any(asking) {
+            if self.is_asking(|waits| matches!(waits, Waits::SettingsPut { account: a } if *a == account)) {
                 continue;
             }
             let pin = Pin { account, handle: contact.handle, pinned: contact.pinned, verified: contact.verified };

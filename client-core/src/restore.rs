@@ -203,8 +203,7 @@ impl Session {
     /// Offers the own commit that leads the server on from where it is, after the messages that were sealed before it.
     pub(crate) fn offer_again(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let Some(epoch) = self.behind(id).filter(|_| self.link.is_online()) else { return };
-        let mut requests = self.requests.values().chain(&self.stalled);
-        let asking = requests.any(|r| matches!(r.waits, Waits::Again { conversation, .. } if conversation == id));
+        let asking = self.is_asking(|waits| matches!(waits, Waits::Again { conversation, .. } if *conversation == id));
         let mut waiting = self.outbox.range((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
         let earlier = waiting.any(|(_, item)| item.failed.is_none() && item.sealed.iter().any(|form| form.epoch == epoch));
         if asking || earlier {

@@ -279,6 +279,17 @@ impl Session {
         self.requests.insert(id, Request { waits, draft });
     }
 
+    /// Is a request under way, or set aside until the link is back, that waits for this?
+    pub(crate) fn is_asking(&self, of_this: impl Fn(&Waits) -> bool) -> bool {
+        self.requests.values().chain(&self.stalled).any(|request| of_this(&request.waits))
+    }
+
+    /// Forgets requests: their answers change nothing any more.
+    pub(crate) fn stop_asking(&mut self, of_this: impl Fn(&Waits) -> bool) {
+        self.requests.retain(|_, request| !of_this(&request.waits));
+        self.stalled.retain(|request| !of_this(&request.waits));
+    }
+
     pub(crate) fn answer(&mut self, id: u64, result: Result<Answer, Failure>) {
         self.effects.push(Output::Answer { id, result });
     }

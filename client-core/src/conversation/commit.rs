@@ -65,13 +65,20 @@ impl Session {
     /// Offers the own commit under way, if there is one and nobody is asking already.
     pub(crate) fn push_commit(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let Some(pending) = self.convs.get(&id).and_then(|conv| conv.pending.clone()) else { return };
-        let mut requests = self.requests.values().chain(&self.stalled);
-        let asking = requests.any(|r| matches!(r.waits, Waits::Commit { conversation } if conversation == id));
+        let asking = self.is_asking(|waits| matches!(waits, Waits::Commit { conversation } if *conversation == id));
         if asking || pending.number.is_some() || self.behind(id).is_some() {
             return;
         }
         let path = if pending.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
         self.ask(ctx, Waits::Commit { conversation: id }, Draft::raw_cbor(Method::Post, &path, pending.body.0));
+    }
+
+    /// Another commit has taken the epoch, and dropped the own one: its outcome is certain.
+    pub(super) fn drop_commit(&mut self, id: ConversationId) {
+        if let Some(conv) = self.conversation(id) {
+            conv.pending = None;
+        }
+        self.stop_asking(|waits| matches!(waits, Waits::Commit { conversation } if *conversation == id));
     }
 
     /// The server stored the commit: it is merged when every row before it has been applied.

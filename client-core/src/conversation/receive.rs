@@ -219,12 +219,7 @@ impl Session {
         }
         let Ok(change) = self.groups.apply((id, generation), row, bytes.as_slice()) else { return self.judge(ctx, id, row) };
         self.note_commit(id, hash);
-        // Merging another's commit has dropped the own one.
-        if let Some(conv) = self.conversation(id) {
-            conv.pending = None;
-        }
-        self.requests.retain(|_, request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
-        self.stalled.retain(|request| !matches!(request.waits, Waits::Commit { conversation } if conversation == id));
+        self.drop_commit(id);
         self.expect_first(id, change.added.iter().map(|added| added.certificate().device));
         self.show_change(ctx, id, row, &change);
         if change.external && !change.removed.is_empty() {

@@ -11,7 +11,7 @@ use super::receive::Applied;
 use crate::{
     output::{Row as StateRow, Space},
     rows::{EVIDENCE, Evidence, Standing, Wedge},
-    session::{Ctx, Session, Waits},
+    session::{Ctx, Session},
     view::SystemLine,
 };
 
@@ -71,11 +71,7 @@ impl Session {
         let Some(conv) = self.conversation(id) else { return };
         conv.standing = Standing::Stuck;
         conv.wedge = Some(Wedge { number: conv.cursor + 1, device });
-        // Another commit has taken the epoch: that of the own one is certain.
-        conv.pending = None;
-        let of_this = |waits: &Waits| matches!(waits, Waits::Commit { conversation } if *conversation == id);
-        self.requests.retain(|_, request| !of_this(&request.waits));
-        self.stalled.retain(|request| !of_this(&request.waits));
+        self.drop_commit(id);
         self.repair_soon(ctx, id);
     }
 
