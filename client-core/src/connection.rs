@@ -319,7 +319,7 @@ impl Session {
             self.delivered(delivered);
         }
         if !self.listed || hello.heads.iter().any(|head| !self.convs.contains_key(&head.conversation)) {
-            self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+            self.ask_conversations(ctx);
         }
         if hello.settings > self.me.settings {
             self.read_settings(ctx);

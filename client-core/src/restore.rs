@@ -14,9 +14,9 @@ use shared::{
 };
 
 use crate::{
-    http::{self, Draft, Refusal},
+    conversation::commit::commit_draft,
+    http::{self, Refusal},
     mls,
-    output::Method,
     rows::{Accepted, Outgoing, Pending, Standing},
     session::{Ctx, Session, Waits},
     view::ORDERS,
@@ -211,8 +211,7 @@ impl Session {
         }
         let kept = self.accepted.range((id, 0)..=(id, u64::MAX)).filter_map(|(_, row)| row.commit.as_ref());
         let Some(commit) = kept.rev().find(|commit| commit.epoch == epoch) else { return };
-        let path = if commit.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
-        let draft = Draft::raw_cbor(Method::Post, &path, commit.body.0.clone());
+        let draft = commit_draft(id, commit.clone());
         self.ask(ctx, Waits::Again { conversation: id, epoch }, draft);
     }
 

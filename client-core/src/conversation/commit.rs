@@ -69,8 +69,7 @@ impl Session {
         if asking || pending.number.is_some() || self.behind(id).is_some() {
             return;
         }
-        let path = if pending.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
-        self.ask(ctx, Waits::Commit { conversation: id }, Draft::raw_cbor(Method::Post, &path, pending.body.0));
+        self.ask(ctx, Waits::Commit { conversation: id }, commit_draft(id, pending));
     }
 
     /// Another commit has taken the epoch, and dropped the own one: its outcome is certain.
@@ -162,4 +161,10 @@ impl Session {
             }
         }
     }
+}
+
+/// The request that offers an own commit: that which creates the conversation has another door.
+pub(crate) fn commit_draft(id: ConversationId, commit: Pending) -> Draft {
+    let path = if commit.creates { "/api/conversations".to_owned() } else { format!("/api/conversations/{id}/commits") };
+    Draft::raw_cbor(Method::Post, &path, commit.body.0)
 }

@@ -164,7 +164,7 @@ impl Session {
     /// Says that a Welcome could not be used. The device has a leaf all the same: it comes in by replacing that.
     fn refuse_welcome(&mut self, ctx: &mut Ctx<'_>, number: u64, id: ConversationId) {
         self.refused.insert(id);
-        self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+        self.ask_conversations(ctx);
         let draft = Draft::json(Method::Post, &format!("/api/inbox/{number}/refused"), &Done {});
         self.ask(ctx, Waits::InboxRefused, draft);
     }

@@ -228,7 +228,7 @@ impl Session {
             }
             self.rejoining.remove(&id);
             // With a leaf there it comes in by replacing that, else it is added as any that waits.
-            return self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+            return self.ask_conversations(ctx);
         }
         rejoining.left_behind = true;
         rejoining.asked = false;

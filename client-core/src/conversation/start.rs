@@ -211,6 +211,11 @@ impl Session {
         self.pump(ctx, existing);
     }
 
+    /// Asks which conversations there are.
+    pub(crate) fn ask_conversations(&mut self, ctx: &mut Ctx<'_>) {
+        self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+    }
+
     /// What the server lists: conversations this device is not in yet are awaited; without a note to self one is made.
     pub(crate) fn conversations_listed(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
         let Ok(list) = http::cbor::<body::Conversations>(answer) else { return };
