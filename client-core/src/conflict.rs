@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use shared::{AccountId, Bytes, MessageId, Millis, codec, statement::Statement};
 
 use crate::{
+    conversation::place,
     output::{Row, Space},
     rows::Claim,
     session::Session,
@@ -16,8 +17,6 @@ use crate::{
 
 /// First bytes of the keys of [`Conflict`] in `Space::Meta`.
 pub(crate) const CONFLICT: &[u8] = b"conflict ";
-/// Place of the line beside its row.
-const PLACE: u64 = 600;
 
 /// What was seen of two statements under one number.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -124,7 +123,7 @@ impl Session {
         let ids: Vec<_> =
             self.convs.values().filter(|conv| own || conv.with == account).map(|conv| (conv.id, conv.cursor)).collect();
         for (id, cursor) in ids {
-            self.system_line(id, cursor, PLACE, at, SystemLine::StatementsDiffer { name: name.clone() });
+            self.system_line(id, cursor, place::STATEMENTS, at, SystemLine::StatementsDiffer { name: name.clone() });
         }
     }
 }

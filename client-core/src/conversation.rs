@@ -20,8 +20,22 @@ use crate::{
     view::{self, MessageKind, MessageState, ORDERS, SystemLine},
 };
 
+/// Places of Sotto's own lines beside one row: they keep several of one row apart and in this order.
+pub(crate) mod place {
+    /// What the row itself did: it began the conversation, brought somebody (a place for each account), could not be read.
+    pub(crate) const ROW: u64 = 0;
+    /// It can't be followed, or came altered.
+    pub(crate) const WEDGE: u64 = 400;
+    /// Somebody has another identity key.
+    pub(crate) const IDENTITY: u64 = 500;
+    /// Somebody has two statements under one number.
+    pub(crate) const STATEMENTS: u64 = 600;
+    /// So much is missing behind it.
+    pub(crate) const MISSING: u64 = 900;
+}
+
 impl Session {
-    /// A line of Sotto's own, beside row `number`. `place` keeps several lines of one row apart.
+    /// A line of Sotto's own, beside row `number`. `place` is one of [`place`].
     pub(crate) fn system_line(&mut self, id: ConversationId, number: u64, place: u64, at: Millis, line: SystemLine) {
         let Some(conv) = self.convs.get(&id) else { return };
         let order = (number + conv.shift) * ORDERS + 1 + place.min(ORDERS - 2);

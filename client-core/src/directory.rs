@@ -13,6 +13,7 @@ use shared::{
 
 use crate::{
     Failure,
+    conversation::place,
     failure::code,
     http::{self, Draft},
     output::{Answer, Method},
@@ -201,7 +202,7 @@ impl Session {
         let ids: Vec<_> = self.convs.values().filter(|conv| conv.with == account).map(|conv| (conv.id, conv.cursor)).collect();
         for (id, cursor) in ids {
             let at = self.convs.get(&id).and_then(|conv| conv.last.as_ref()).map(|last| last.at).unwrap_or_default();
-            self.system_line(id, cursor, 500, at, line.clone());
+            self.system_line(id, cursor, place::IDENTITY, at, line.clone());
         }
     }
 

@@ -3,6 +3,7 @@
 use sha2::{Digest as _, Sha256};
 use shared::{Bytes, Code, ConversationId, MessageId, authenticated::CommitData, http as body, label::Label};
 
+use super::place;
 use crate::{
     Failure,
     http::{self, Draft, Refusal},
@@ -115,7 +116,7 @@ impl Session {
         }
         self.look_at_wanted(ctx, id);
         if creates {
-            self.system_line(id, number, 0, now, SystemLine::Started);
+            self.system_line(id, number, place::ROW, now, SystemLine::Started);
             self.created(id);
         }
         self.acknowledge(id);

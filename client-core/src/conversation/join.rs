@@ -7,6 +7,7 @@ use shared::{
     http::{self as body, Done},
 };
 
+use super::place;
 use crate::{
     conversation::{rejoin::Rejoining, start::new_conv},
     http::{self, Draft},
@@ -147,7 +148,7 @@ impl Session {
         let live = self.live.entry(item.conversation).or_default();
         live.head = live.head.max(item.number);
         let line = if item.number == 1 { SystemLine::Started } else { SystemLine::JoinedLate };
-        self.system_line(item.conversation, item.number, 0, at, line);
+        self.system_line(item.conversation, item.number, place::ROW, at, line);
         self.acknowledge(item.conversation);
         // Nothing is read before the other person's name and pin are known.
         self.know(ctx, with);

@@ -13,7 +13,7 @@ use shared::{
     time::{MINUTE, SECOND},
 };
 
-use super::rejoin::Rejoining;
+use super::{place, rejoin::Rejoining};
 use crate::{
     http::{self, Draft},
     mls::{Candidate, Joined},
@@ -35,9 +35,6 @@ const TOO_MUCH: u64 = 6;
 /// … and one with so much is left out of it, and not added again for as long.
 pub(super) const LEFT_OUT: u64 = COMMIT;
 const SPAN: u64 = 10 * MINUTE;
-
-/// Place of the line that counts what could not be read.
-const PLACE: u64 = 900;
 
 /// Packages for the next generation, being claimed.
 pub(crate) struct Opening {
@@ -197,13 +194,13 @@ impl Session {
             if let Some(conv) = self.conversation(id) {
                 conv.next = None;
             }
-            return self.system_line(id, next.number, 400, next.at, SystemLine::Altered);
+            return self.system_line(id, next.number, place::WEDGE, next.at, SystemLine::Altered);
         }
         let _: Result<(), _> = self.groups.delete((id, old));
         self.rejoining.remove(&id);
         self.enter_generation(ctx, id, next.generation, next.number, missed);
         let name = self.person(next.by).name;
-        self.system_line(id, next.number, 0, next.at, SystemLine::Renewed { name });
+        self.system_line(id, next.number, place::ROW, next.at, SystemLine::Renewed { name });
         self.acknowledge(id);
         self.catch_up_anyway(ctx, id);
         self.pump(ctx, id);
@@ -224,7 +221,7 @@ impl Session {
                 conv.standing = Standing::Awaited;
                 // Whatever stands between here and where this device comes in again is not for it, and that is said.
                 let (next, count) = (conv.cursor + 1, head.saturating_sub(conv.cursor).max(1));
-                self.system_line(id, next, PLACE, ctx.now, SystemLine::Hole { count });
+                self.system_line(id, next, place::MISSING, ctx.now, SystemLine::Hole { count });
             }
             self.rejoining.remove(&id);
             // With a leaf there it comes in by replacing that, else it is added as any that waits.

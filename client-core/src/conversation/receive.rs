@@ -9,6 +9,7 @@ use shared::{
     time::SECOND,
 };
 
+use super::place;
 use crate::{
     content::{self, KIND_TEXT},
     http::{self, Draft},
@@ -149,7 +150,7 @@ impl Session {
     /// A row of a generation that this device has left. Only a server that was put back has a right to deliver it.
     fn of_before(&mut self, id: ConversationId, row: &Row) {
         if row.kind == RowKind::Message && self.convs.get(&id).is_some_and(|conv| conv.shift == 0) {
-            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
         }
     }
 
@@ -195,7 +196,7 @@ impl Session {
             .get(&key)
             .is_some_and(|item| row.body.as_ref().is_some_and(|body| item.sealed.iter().any(|variant| variant.bytes == *body)));
         if !same {
-            return self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            return self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
         }
         self.own_row_stored(id, row.message, row.number, row.at);
         self.in_flight.retain(|_, flying| *flying != (id, row.message));
@@ -250,13 +251,13 @@ impl Session {
         for (place, (account, came)) in accounts.into_iter().enumerate() {
             let name = self.person(account).name;
             let line = if came { SystemLine::DeviceAdded { name } } else { SystemLine::DeviceRemoved { name } };
-            self.system_line(id, row.number, u64::try_from(place).unwrap_or(0), row.at, line);
+            self.system_line(id, row.number, place::ROW + u64::try_from(place).unwrap_or(0), row.at, line);
         }
     }
 
     fn apply_message(&mut self, id: ConversationId, row: &Row) -> Applied {
         let Some(bytes) = &row.body else {
-            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
             return Applied::Next;
         };
         let Some(conv) = self.convs.get(&id) else { return Applied::Next };
@@ -266,7 +267,7 @@ impl Session {
                 return Applied::Next;
             }
             // Named, never silent; the rows after it are not in danger, for every sender has a chain of its own.
-            self.system_line(id, row.number, 0, row.at, SystemLine::Hole { count: 1 });
+            self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
             return Applied::Next;
         };
         let fresh = self.follow_chain(id, row, &opened);
@@ -309,7 +310,7 @@ impl Session {
             }
         };
         if missing > 0 {
-            self.system_line(id, row.number.saturating_sub(1), 900, row.at, SystemLine::Hole { count: missing });
+            self.system_line(id, row.number.saturating_sub(1), place::MISSING, row.at, SystemLine::Hole { count: missing });
         }
         true
     }

@@ -9,7 +9,7 @@ use shared::{
     Code, ConversationId, MessageId, Millis, authenticated::CommitData, http as body, policy::Kind, time::MINUTE, time::SECOND,
 };
 
-use super::{next_generation::Opening, repair::Ahead};
+use super::{next_generation::Opening, place, repair::Ahead};
 use crate::{
     http::{self, Draft, Refusal},
     mls::{External, GroupError},
@@ -23,8 +23,6 @@ use crate::{
 const PATIENCE: u64 = 3 * SECOND;
 /// So many tries of a device that can't follow go by without a pause: others come back in at the same time.
 const AT_ONCE: u32 = 8;
-/// Place of the line that counts what could not be read.
-const PLACE: u64 = 900;
 
 /// A way in, under way.
 pub(crate) struct Rejoining {
@@ -181,10 +179,10 @@ impl Session {
                 conv.since = number;
                 conv.peers.clear();
             }
-            self.system_line(id, number, 0, committed.at, SystemLine::JoinedLate);
+            self.system_line(id, number, place::ROW, committed.at, SystemLine::JoinedLate);
         } else if renewed {
             let name = self.person(self.me.account).name;
-            self.system_line(id, number, 0, committed.at, SystemLine::Renewed { name });
+            self.system_line(id, number, place::ROW, committed.at, SystemLine::Renewed { name });
         } else {
             self.be_quiet(ctx, id);
         }
@@ -208,7 +206,7 @@ impl Session {
         conv.path_at = ctx.now;
         if missed > 0 {
             conv.peers.clear();
-            self.system_line(id, number.saturating_sub(1), PLACE, ctx.now, SystemLine::Hole { count: missed });
+            self.system_line(id, number.saturating_sub(1), place::MISSING, ctx.now, SystemLine::Hole { count: missed });
         }
         self.came_in(id);
         let live = self.live.entry(id).or_default();

@@ -7,7 +7,7 @@
 use sha2::{Digest as _, Sha256};
 use shared::{Bytes, ConversationId, Millis, codec, frame::Row, time::MINUTE, time::SECOND};
 
-use super::receive::Applied;
+use super::{place, receive::Applied};
 use crate::{
     output::{Row as StateRow, Space},
     rows::{EVIDENCE, Evidence, Standing, Wedge},
@@ -19,8 +19,6 @@ use crate::{
 const WHOLE: usize = 1 << 20;
 /// So many are kept; the oldest go first.
 const KEPT: usize = 16;
-/// Place of the line beside the row.
-const PLACE: u64 = 400;
 
 impl Session {
     /// Judges a commit that could not be applied, by everything but the group's secrets.
@@ -35,7 +33,7 @@ impl Session {
         if actor.device != self.me.device {
             let name = self.person(actor.account).name;
             let line = if change.external { SystemLine::Unfollowed { name } } else { SystemLine::Disturbed { name } };
-            self.system_line(id, row.number, PLACE, row.at, line);
+            self.system_line(id, row.number, place::WEDGE, row.at, line);
         }
         Applied::Stuck(Some(actor.device))
     }
@@ -44,7 +42,7 @@ impl Session {
     /// nobody but the server is named. It is asked for again, less and less often (1 s … 5 min).
     pub(super) fn altered(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, row: &Row) -> Applied {
         self.keep_evidence(ctx.now, id, row, None);
-        self.system_line(id, row.number, PLACE, row.at, SystemLine::Altered);
+        self.system_line(id, row.number, place::WEDGE, row.at, SystemLine::Altered);
         let live = self.live.entry(id).or_default();
         let pause = (SECOND << live.altered.min(9)).min(5 * MINUTE);
         live.altered += 1;
