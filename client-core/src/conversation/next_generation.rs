@@ -76,9 +76,7 @@ impl Session {
         }
         if !rejoining.waited {
             rejoining.waited = true;
-            rejoining.asked = false;
-            rejoining.at = ctx.now.plus(turn);
-            return;
+            return rejoining.wait_until(ctx.now.plus(turn));
         }
         let predecessor = Some(Predecessor { generation, epoch, transcript, reason: WEDGE });
         let accounts = if with == me { vec![me] } else { vec![with, me] };
@@ -228,7 +226,6 @@ impl Session {
             return self.ask_conversations(ctx);
         }
         rejoining.left_behind = true;
-        rejoining.asked = false;
-        rejoining.at = at;
+        rejoining.wait_until(at);
     }
 }

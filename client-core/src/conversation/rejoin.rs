@@ -43,9 +43,13 @@ impl Rejoining {
     pub(super) const fn at(at: Millis) -> Self {
         Self { at, asked: false, ahead: None, prepared: None, waited: false, opening: None, left_behind: false, failures: 0 }
     }
-}
 
-impl Rejoining {
+    /// The next step is due then.
+    pub(super) const fn wait_until(&mut self, at: Millis) {
+        self.at = at;
+        self.asked = false;
+    }
+
     /// Is an external commit under way?
     pub(super) const fn is_offered(&self) -> bool {
         self.prepared.is_some()
@@ -65,9 +69,12 @@ impl Session {
     pub(crate) fn rejoin_later(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let longer = self.rejoining.get(&id).map_or(0, |rejoining| rejoining.failures.saturating_sub(AT_ONCE).min(6));
         let at = ctx.now.plus((PATIENCE << longer).min(5 * MINUTE) + ctx.entropy.below(PATIENCE));
-        let rejoining = self.rejoining.entry(id).or_insert_with(|| Rejoining::at(at));
-        rejoining.at = at;
-        rejoining.asked = false;
+        self.rejoin_at(id, at);
+    }
+
+    /// The next step of the way into a conversation is due then; a way that has not begun begins with it.
+    pub(super) fn rejoin_at(&mut self, id: ConversationId, at: Millis) {
+        self.rejoining.entry(id).or_insert_with(|| Rejoining::at(at)).wait_until(at);
     }
 
     pub(crate) fn rejoin_due(&mut self, ctx: &mut Ctx<'_>) {

@@ -9,7 +9,6 @@ use shared::{
     time::{MINUTE, SECOND},
 };
 
-use super::rejoin::Rejoining;
 use crate::{
     mls::Shadow,
     rows::Standing,
@@ -66,9 +65,7 @@ impl Session {
     /// Comes back as soon as possible.
     pub(crate) fn repair_soon(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let at = ctx.now.plus(ctx.entropy.below(JITTER));
-        let rejoining = self.rejoining.entry(id).or_insert_with(|| Rejoining::at(at));
-        rejoining.at = at;
-        rejoining.asked = false;
+        self.rejoin_at(id, at);
     }
 
     /// The next step of the way back: rows that are missing, then the group info of the epoch they lead to.
