@@ -1,5 +1,6 @@
 //! Conversations, one verb a file.
 
+mod candidate;
 pub(crate) mod commit;
 pub(crate) mod join;
 pub(crate) mod leaves;

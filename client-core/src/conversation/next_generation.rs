@@ -97,10 +97,7 @@ impl Session {
             .packages
             .iter()
             .filter(|package| package.device != self.me.device && self.disturbances(id, package.device, now) < LEFT_OUT)
-            .filter_map(|package| {
-                self.groups.candidate(package.package.as_slice(), package.device, account, now.0 / SECOND).ok()
-            })
-            .filter(|candidate| self.is_stated(candidate.who.certificate(), candidate.who.identity()))
+            .filter_map(|package| self.candidate(package, account, now))
             .collect();
         self.next_candidates(ctx, id, candidates);
     }

@@ -100,10 +100,7 @@ impl Session {
             .packages
             .iter()
             .filter(|package| package.device != self.me.device)
-            .filter_map(|package| {
-                self.groups.candidate(package.package.as_slice(), package.device, account, ctx.now.0 / 1_000).ok()
-            })
-            .filter(|candidate| self.is_stated(candidate.who.certificate(), candidate.who.identity()))
+            .filter_map(|package| self.candidate(package, account, ctx.now))
             .collect();
         let Some(starting) = self.starting.get_mut(&id) else { return };
         starting.candidates.extend(candidates);

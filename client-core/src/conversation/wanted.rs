@@ -97,8 +97,7 @@ impl Session {
             .packages
             .iter()
             .find(|package| package.device == device)
-            .and_then(|package| self.groups.candidate(package.package.as_slice(), device, account, ctx.now.0 / 1_000).ok())
-            .filter(|candidate| self.is_stated(candidate.who.certificate(), candidate.who.identity()));
+            .and_then(|package| self.candidate(package, account, ctx.now));
         let begun = candidate.is_some_and(|candidate| self.begin_commit(ctx, id, vec![candidate]));
         if !begun {
             self.wanted_later(ctx, id, device);
