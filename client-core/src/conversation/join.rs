@@ -112,11 +112,7 @@ impl Session {
             }
             return;
         }
-        let living = self
-            .convs
-            .values()
-            .any(|conv| conv.with == with && conv.id != item.conversation && conv.standing == Standing::Joined);
-        if !joined.policy.names(me) || !certified || living {
+        if !joined.policy.names(me) || !certified || self.lives_elsewhere(item.conversation, with) {
             let _: Result<(), _> = self.groups.delete((item.conversation, item.generation));
             return self.refuse_welcome(ctx, number, item.conversation);
         }

@@ -156,15 +156,13 @@ impl Session {
         let Some(conv) = self.convs.get(&id) else { return false };
         let named = external.policy.names(me) && external.policy.names(conv.with);
         let own = |leaf: &Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
-        let living =
-            self.convs.values().any(|other| other.with == conv.with && other.id != id && other.standing == Standing::Joined);
         let stated = |leaf: &Leaf| self.is_stated(leaf.who.certificate(), leaf.who.identity());
         let fits = match external.policy.kind {
             Kind::Note => external.leaves.iter().all(own),
             Kind::Direct => external.replaces && self.checked.contains(&conv.with) && external.leaves.iter().all(stated),
             Kind::Group => false,
         };
-        named && fits && !living && Kind::from_byte(conv.kind) == Some(external.policy.kind)
+        named && fits && !self.lives_elsewhere(id, conv.with) && Kind::from_byte(conv.kind) == Some(external.policy.kind)
     }
 
     pub(crate) fn rejoined(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {

@@ -53,6 +53,11 @@ impl Session {
         self.convs.values().find(|conv| conv.with == account).map(|conv| conv.id)
     }
 
+    /// Is this device in another conversation with the same person? There is one for each pair.
+    pub(super) fn lives_elsewhere(&self, id: ConversationId, with: AccountId) -> bool {
+        self.convs.values().any(|conv| conv.with == with && conv.id != id && conv.standing == Standing::Joined)
+    }
+
     pub(crate) fn person_found(&mut self, ctx: &mut Ctx<'_>, command: u64, handle: &str, answer: &[u8]) {
         let taken = http::json::<body::Person>(answer)
             .and_then(|person| self.take_person(ctx, handle, &person).map(|()| person.account_id));
