@@ -6,6 +6,7 @@ mod change;
 mod commit;
 mod create;
 mod fetch;
+mod founder;
 mod group_info;
 mod hello;
 mod list;

@@ -9,6 +9,7 @@ use shared::{
 
 use super::{
     change,
+    founder::founder,
     next_generation::next_generation,
     rows::{self, Conversation},
 };
@@ -73,10 +74,7 @@ pub fn create(
     if !policy_fits(&group.policy()?, caller.account(), kind, pair) {
         return Err(CreateError::Policy.into());
     }
-    match group.leaves()?.as_slice() {
-        [founder] if founder.device() == caller.device() && founder.account() == caller.account() => {}
-        _ => return Err(CreateError::Founder.into()),
-    }
+    founder(&group, caller)?.ok_or(CreateError::Founder)?;
     rows::create(sql, id, kind.byte())?;
     if let Some((a, b)) = pair {
         rows::put_pair(sql, a, b, id)?;

@@ -1,5 +1,6 @@
 //! POST /api/conversations for a conversation that exists: its next generation.
 
+use mls::rules::Leaf;
 use shared::{
     http::{Committed, CreateConversation},
     policy::{Kind, Policy, Predecessor, Role},
@@ -7,6 +8,7 @@ use shared::{
 
 use super::{
     change,
+    founder::founder,
     rows::{self, Conversation},
 };
 use crate::{
@@ -76,13 +78,8 @@ pub(super) fn next_generation(
         return Err(NextGenerationError::Policy.into());
     }
     let own = old.leaves()?.into_iter().find(|leaf| leaf.account() == caller.account());
-    match new.leaves()?.as_slice() {
-        [founder]
-            if founder.device() == caller.device()
-                && founder.account() == caller.account()
-                && own.is_some_and(|leaf| leaf.who.identity() == founder.who.identity()) => {}
-        _ => return Err(NextGenerationError::Founder.into()),
-    }
+    let same = |founder: &Leaf| own.is_some_and(|leaf| leaf.who.identity() == founder.who.identity());
+    founder(&new, caller)?.filter(same).ok_or(NextGenerationError::Founder)?;
     rows::begin_generation(sql, id, request.commit.generation)?;
     let here = Conversation { generation: request.commit.generation, epoch: 0, ..here };
     let mut done = change::apply(sql, context, caller, id, &here, new, &request.commit)?;
