@@ -83,4 +83,18 @@ mod tests {
         }
         assert_eq!(format!("{bytes:?}"), "Bytes(2)");
     }
+
+    #[test]
+    fn bytes_stay_the_bytes() {
+        for bytes in [Bytes::from(vec![1, 2, 3]), Bytes::from(&[1, 2, 3][..]), Bytes::from([1, 2, 3]), Bytes(vec![1, 2, 3])] {
+            assert_eq!(bytes.as_slice(), [1, 2, 3]);
+            assert_eq!(bytes.as_ref(), [1, 2, 3]);
+            assert_eq!(bytes.array(), Some([1, 2, 3]));
+            assert_eq!(bytes.array::<2>(), None);
+            assert_eq!(bytes.array::<4>(), None);
+        }
+        let cbor = minicbor::to_vec(Bytes(vec![7, 8])).unwrap();
+        assert_eq!(cbor, [0x42, 7, 8]);
+        assert_eq!(decode::<Bytes>(&cbor).unwrap(), Bytes(vec![7, 8]));
+    }
 }

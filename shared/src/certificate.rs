@@ -152,4 +152,37 @@ mod tests {
         }
         assert_eq!(Certificate::parse(&[bytes, &[0]].concat()), Err(LayoutError::Length));
     }
+
+    #[test]
+    fn one_to_eight_suites() {
+        let identity = SigningKey::from_bytes(&[1; 32]);
+        let issue = |suites: &[u16]| Certificate::issue(&identity, AccountId([2; 16]), DeviceId([3; 16]), [4; 32], 1, suites);
+        let most: Vec<u16> = (1..=8).collect();
+        assert_eq!(issue(&most).unwrap().suites, most);
+        assert_eq!(issue(&[9]).unwrap().suites, [9]);
+        for bad in [vec![], vec![1; 9], vec![1; 256]] {
+            assert_eq!(issue(&bad), Err(LayoutError::Value), "{}", bad.len());
+        }
+        // The reader does not rely on an honest writer.
+        let raw = |count: u8| {
+            let ids = [&[VERSION][..], &[2; 16], &[3; 16], &[4; 32], &1u64.to_be_bytes(), &[count]].concat();
+            Certificate::parse(&[ids, vec![0; 2 * usize::from(count) + 64]].concat()).map(|read| read.suites.len())
+        };
+        assert_eq!(raw(8), Ok(8));
+        for count in [0, 9, 255] {
+            assert_eq!(raw(count), Err(LayoutError::Value), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_says_what_was_issued() {
+        let (identity, certificate) = sample();
+        let public = identity.verifying_key().to_bytes();
+        let read = Certificate::parse(certificate.as_bytes()).unwrap();
+        assert_eq!((read.account, read.device, read.key), (AccountId([2; 16]), DeviceId([3; 16]), [4; 32]));
+        assert_eq!((read.statement, read.suites.as_slice()), (1, &[0x4d][..]));
+        let certified = read.verify(&public).unwrap();
+        assert_eq!((certified.certificate(), certified.identity()), (&certificate, &public));
+        assert_eq!(certificate.verify(&[9; 32]), Err(BadSignature));
+    }
 }

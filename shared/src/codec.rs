@@ -136,4 +136,47 @@ mod tests {
             "a huge length costs nothing"
         );
     }
+
+    #[test]
+    fn everything_that_travels_passes() {
+        let good: [(&str, &[u8]); 14] = [
+            ("a small number", &[0x17]),
+            ("one byte", &[0x18, 0xff]),
+            ("two bytes", &[0x19, 0xff, 0xff]),
+            ("four bytes", &[0x1a, 0xff, 0xff, 0xff, 0xff]),
+            ("eight bytes", &[0x1b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            ("a negative number", &[0x20]),
+            ("the most negative number", &[0x3b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            ("bytes", &[0x42, 0x01, 0x02]),
+            ("text", &[0x62, b'a', b'b']),
+            ("true", &[0xf5]),
+            ("null", &[0xf6]),
+            ("a list", &[0x82, 0x01, 0x80]),
+            ("a map", &[0xa2, 0x00, 0x01, 0x18, 0x20, 0xa0]),
+            ("a map with large keys", &[0xa2, 0x19, 0x01, 0x00, 0x00, 0x1a, 0, 1, 0, 0, 0x00]),
+        ];
+        for (name, bytes) in good {
+            assert_eq!(check(bytes), Ok(()), "{name}");
+            for end in 0..bytes.len() {
+                assert_eq!(check(&bytes[..end]), Err(CodecError::Malformed), "{name} cut at {end}");
+            }
+        }
+        assert_eq!(check(&[0x61, 0xff]), Err(CodecError::Malformed), "text that is no UTF-8");
+    }
+
+    #[test]
+    fn maps_count_as_depth_too() {
+        let nested = |depth: usize| [[0xa1, 0x00].repeat(depth), vec![0x00]].concat();
+        assert_eq!(check(&nested(8)), Ok(()));
+        assert_eq!(check(&nested(9)), Err(CodecError::Depth));
+    }
+
+    #[test]
+    fn nothing_is_decoded_that_breaks_a_rule() {
+        assert_eq!(encode(&vec![1u8, 2]), [0x82, 1, 2]);
+        assert_eq!(decode::<Vec<u8>>(&[0x82, 1, 2]), Ok(vec![1, 2]));
+        assert_eq!(decode::<Vec<u8>>(&[0x82, 1, 2, 3]), Err(CodecError::Malformed));
+        assert_eq!(decode::<Vec<u8>>(&[0x9f, 1, 0xff]), Err(CodecError::Malformed));
+        assert!(matches!(decode::<Vec<u8>>(&[0x42, 1, 2]), Err(CodecError::Shape(_))));
+    }
 }

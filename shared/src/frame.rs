@@ -548,4 +548,20 @@ mod tests {
             assert!(ServerFrame::decode(&bytes[..end]).is_err());
         }
     }
+
+    #[test]
+    fn a_refusal_keeps_its_code() {
+        let refused = Refused::new(7, Code::StaleEpoch, Some(9));
+        assert_eq!((refused.request, refused.code.as_str(), refused.detail), (7, "stale_epoch", Some(9)));
+        assert_eq!(refused.code(), Some(Code::StaleEpoch));
+        assert_eq!(Refused { code: "from_the_future".to_owned(), ..refused }.code(), None);
+    }
+
+    #[test]
+    fn the_first_bytes_of_a_frame_are_its_kind() {
+        assert_eq!(ClientFrame::Ping(3).encode(), [0x82, 5, 0x81, 3]);
+        assert_eq!(ClientFrame::decode(&[0x82, 5, 0x81, 3]), Ok(ClientFrame::Ping(3)));
+        assert_eq!(ServerFrame::Pong(3).encode(), [0x82, 12, 0x81, 3]);
+        assert_eq!(ServerFrame::decode(&[0x82, 12, 0x81, 3]), Ok(ServerFrame::Pong(3)));
+    }
 }

@@ -113,4 +113,21 @@ mod tests {
         }
         assert_ne!(skeleton("alice"), skeleton("alicia"));
     }
+
+    #[test]
+    fn a_handle_is_shown_as_typed_and_unique_without_case() {
+        let handle = Handle::parse("Alice.B-1_x").unwrap();
+        assert_eq!(handle.as_str(), "Alice.B-1_x");
+        assert_eq!(handle.to_string(), "Alice.B-1_x");
+        assert_eq!(handle.canonical(), "alice.b-1_x");
+        assert_eq!(handle.skeleton(), "allce-b-l-x");
+    }
+
+    #[test]
+    fn names_of_sotto_itself_are_reserved_in_any_case() {
+        let reserved = |text: &str| Handle::parse(text).unwrap().is_reserved();
+        assert!(RESERVED.iter().all(|name| reserved(name)));
+        assert!(reserved("SottO") && reserved("Admin"));
+        assert!(!reserved("sotto1") && !reserved("alice"));
+    }
 }

@@ -689,3 +689,42 @@ pub struct Inbox {
 /// An answer without content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_its_code_says() {
+        let failure = Failure::new(Code::UsernameTaken);
+        assert_eq!((failure.ok, failure.code.as_str()), (false, "username_taken"));
+        assert_eq!((failure.error.as_str(), failure.field.as_deref()), (Code::UsernameTaken.text(), Some("username")));
+        assert_eq!((failure.retry_after_ms, failure.detail), (None, None));
+    }
+
+    #[test]
+    fn the_next_record_follows_the_one_of_the_password() {
+        let wrap = |kind, record| Wrap { kind, generation: 1, record, sealed: Bytes(vec![]) };
+        let secrets = |wraps| Secrets { wraps, vault: Bytes(vec![]), vault_number: 1, statements: vec![] };
+        let both = vec![wrap(WrapKind::Kit, 9), wrap(WrapKind::Password, 3)];
+        assert_eq!(secrets(both).next_record(), 4);
+        assert_eq!(secrets(vec![wrap(WrapKind::Kit, 9)]).next_record(), 2);
+        assert_eq!(secrets(vec![wrap(WrapKind::Password, u32::MAX)]).next_record(), u32::MAX);
+    }
+
+    #[test]
+    fn a_recovery_signs_everything_but_its_signature() {
+        let body = RecoverFinish {
+            recover_id: Bytes(vec![1]),
+            upload: Bytes(vec![2]),
+            ksf: 1,
+            wraps: vec![],
+            statement: Bytes(vec![3]),
+            signature: Bytes(vec![4; 64]),
+        };
+        let unsigned = RecoverFinish { signature: Bytes::default(), ..body.clone() };
+        assert_eq!(body.signed(), crate::codec::encode(&unsigned));
+        assert_eq!(crate::codec::decode::<RecoverFinish>(&body.signed()), Ok(unsigned));
+        assert_ne!(RecoverFinish { ksf: 2, ..body.clone() }.signed(), body.signed());
+    }
+}

@@ -125,4 +125,15 @@ mod tests {
         assert_eq!(crate::codec::decode::<DeviceId>(&cbor).unwrap(), id);
         assert!(crate::codec::decode::<DeviceId>(&crate::codec::encode(&crate::Bytes(vec![1; 15]))).is_err());
     }
+
+    #[test]
+    fn sixteen_bytes_and_their_digits() {
+        let bytes: [u8; 16] = core::array::from_fn(|at| at as u8 * 17);
+        let id = MessageId::from_slice(&bytes).unwrap();
+        assert_eq!(id.as_bytes(), &bytes);
+        assert_eq!(MessageId::from_slice(&bytes[..15]), None);
+        assert_eq!(id.to_string(), "00112233445566778899aabbccddeeff");
+        assert_eq!(format!("{id:?}"), "MessageId(00112233445566778899aabbccddeeff)");
+        assert_eq!("00112233445566778899AABBCCDDEEFF".parse(), Ok(id));
+    }
 }

@@ -151,4 +151,30 @@ mod tests {
         }
         assert_eq!(missed, 0, "992 typos; one in a million would pass by chance");
     }
+
+    /// A golden vector: another alphabet or checksum would make every sheet ever printed worthless.
+    #[test]
+    fn sheets_stay_readable() {
+        let kit = Kit::new(&core::array::from_fn(|at| at as u8 + 32));
+        assert_eq!(kit.secret(), core::array::from_fn::<u8, DATA, _>(|at| at as u8));
+        assert_eq!(&kit.text()[..34], "0123 4567 89AB CDEF GHJK MNPQ RSTV");
+        let letters = kit.text().replace(' ', "");
+        assert_eq!(kit.qr("ann"), format!("sotto-kit:1:ann:{letters}"));
+        assert_eq!(kit.text(), GOLDEN);
+        assert_eq!(Kit::parse(GOLDEN).unwrap().secret(), kit.secret());
+        assert!(Kit::parse(&GOLDEN.replace("RSTV", "RSTW")) == Err(KitError::Checksum));
+    }
+
+    #[test]
+    fn the_group_of_a_wrong_letter_is_named() {
+        let text = Kit::new(&[0; DATA]).text().replace(' ', "");
+        for at in 0..ALL {
+            let mut bad: Vec<char> = text.chars().collect();
+            bad[at] = 'U';
+            assert_eq!(Kit::parse(&bad.iter().collect::<String>()), Err(KitError::Character { group: at / 4 + 1 }));
+        }
+        assert_eq!(Kit::parse(&format!("{text}0")), Err(KitError::Length(33)));
+    }
+
+    const GOLDEN: &str = "0123 4567 89AB CDEF GHJK MNPQ RSTV BM6Q";
 }

@@ -44,3 +44,20 @@ pub const PACKAGE_WIDTH: u64 = 401 * 86_400;
 pub const PACKAGE_FRESH: u64 = 30 * 86_400;
 /// A last-resort package is handed out and added up to this age, seconds.
 pub const LAST_RESORT_FRESH: u64 = 90 * 86_400;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both sides are built from this page; a server and a page of different versions are not. Whoever changes a number here
+    /// changes what the other side must take.
+    #[test]
+    fn what_two_versions_must_agree_on() {
+        assert_eq!((TEXT, ROW, FRAME, SERVER_FRAME), (60_000, 98_304, 131_072, 262_144));
+        assert_eq!((JSON_BODY, CBOR_BODY, FETCH, ENTRIES), (65_536, 16_777_216, 256, 196_608));
+        assert_eq!((ROWS_IN_EPOCH, DEPTH, POOL, POOL_LOW), (500, 8, 50, 20));
+        assert_eq!((DEVICES, ADDS, KEY_PACKAGE, VAULT, WRAP, SETTINGS_ITEM), (50, 50, 8_192, 65_536, 256, 32_768));
+        assert_eq!((PACKAGE_BEFORE, PACKAGE_WIDTH), (86_400, 34_646_400));
+        assert_eq!((PACKAGE_FRESH, LAST_RESORT_FRESH), (2_592_000, 7_776_000));
+    }
+}

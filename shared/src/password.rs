@@ -94,7 +94,7 @@ pub fn unmet(password: &str) -> Vec<Rule> {
     need(password.chars().any(|c| !c.is_alphanumeric()), Rule::Special);
     let folded = password.to_lowercase();
     let core = folded.trim_end_matches(|c: char| !c.is_alphabetic());
-    need(!COMMON.contains(&core) && !COMMON.contains(&folded.as_str()), Rule::Common);
+    need(!COMMON.contains(&core), Rule::Common);
     rules
 }
 
@@ -113,5 +113,22 @@ mod tests {
         assert_eq!(unmet("Password123!"), [Rule::Common]);
         assert_eq!(unmet("Pässwörter 9"), [], "letters of other alphabets are letters, a space is special");
         assert_eq!(unmet("Quiet!river7"), [], "the source's list has no exclamation mark; any sign counts (D2)");
+    }
+
+    #[test]
+    fn each_rule_says_what_it_wants() {
+        let words = [
+            (Rule::Length, "8 characters"),
+            (Rule::Uppercase, "uppercase"),
+            (Rule::Lowercase, "lowercase"),
+            (Rule::Number, "number"),
+            (Rule::Special, "special"),
+            (Rule::Common, "first that others"),
+        ];
+        assert!(words.iter().all(|(rule, word)| rule.text().contains(word)));
+        assert_eq!(unmet("Qr-7abcd"), [], "eight are enough");
+        assert_eq!(unmet(""), [Rule::Length, Rule::Uppercase, Rule::Lowercase, Rule::Number, Rule::Special]);
+        assert_eq!(unmet("P@ssw0rd9"), [Rule::Common]);
+        assert_eq!(unmet("Password-river7"), [], "only the whole word is common");
     }
 }

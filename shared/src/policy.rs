@@ -287,4 +287,85 @@ mod tests {
         let alone = Policy { roles: vec![(A, Role::Member)], ..Policy::direct(A, B, 3) };
         assert_eq!(Policy::parse(&alone.encode()), Err(LayoutError::Value));
     }
+
+    #[test]
+    fn kinds_are_numbers_on_the_wire() {
+        for (byte, kind) in [(0, Kind::Direct), (1, Kind::Group), (2, Kind::Note)] {
+            assert_eq!((kind.byte(), Kind::from_byte(byte)), (byte, Some(kind)));
+        }
+        assert_eq!(Kind::from_byte(3), None);
+    }
+
+    fn group(roles: Vec<(AccountId, Role)>) -> Policy {
+        Policy { kind: Kind::Group, suite_floor: 0x4d, archive: 1, predecessor: None, roles }
+    }
+
+    #[test]
+    fn whoever_is_not_named_is_a_member() {
+        let group = group(vec![(A, Role::Owner), (B, Role::Admin)]);
+        assert_eq!([A, B, C].map(|account| group.role(account)), [Role::Owner, Role::Admin, Role::Member]);
+        assert_eq!([A, B, C].map(|account| group.names(account)), [true, true, false]);
+    }
+
+    #[test]
+    fn a_device_of_a_known_identity_may_come_by_anyone() {
+        for policy in [Policy::direct(A, B, 3), Policy::note(A, 3), group(vec![(A, Role::Owner)])] {
+            assert!(policy.allows(C, &add(C, true)), "{:?}", policy.kind);
+            assert!(!policy.allows(C, &add(B, false)), "{:?}", policy.kind);
+        }
+        assert!(!Policy::direct(A, B, 3).allows(C, &add(A, false)), "a stranger adds nobody, not even one of the two");
+        assert!(Policy::note(A, 3).allows(A, &add(A, false)));
+        assert!(!Policy::note(A, 3).allows(B, &add(B, false)), "the note of somebody else");
+    }
+
+    #[test]
+    fn a_leaf_is_removed_by_its_own_account_or_from_above() {
+        let remove = |account| Action::RemoveLeaf { account };
+        let group = group(vec![(A, Role::Owner), (B, Role::Admin), (C, Role::Admin)]);
+        let d = AccountId([4; 16]);
+        for (actor, account, may) in
+            [(A, B, true), (B, A, false), (B, C, false), (B, B, true), (B, d, true), (d, B, false), (d, d, true), (A, A, true)]
+        {
+            assert_eq!(group.allows(actor, &remove(account)), may, "{actor} {account}");
+        }
+        // An owner in a note manages nobody.
+        assert!(!Policy::note(A, 3).allows(A, &remove(B)));
+    }
+
+    #[test]
+    fn shapes_that_no_conversation_has() {
+        let good = [
+            Policy::direct(A, B, 3),
+            Policy::note(A, 3),
+            group(vec![(A, Role::Owner)]),
+            group(vec![(A, Role::Member), (B, Role::Owner), (C, Role::Admin)]),
+        ];
+        for policy in good {
+            assert_eq!(Policy::parse(&policy.encode()), Ok(policy));
+        }
+        let direct = Policy::direct(A, B, 3);
+        let bad = [
+            ("an archive rule of the future", Policy { archive: 2, ..direct.clone() }),
+            ("an admin in a pair", Policy { roles: vec![(A, Role::Member), (B, Role::Admin)], ..direct.clone() }),
+            ("three in a pair", Policy { roles: [A, B, C].map(|id| (id, Role::Member)).to_vec(), ..direct.clone() }),
+            ("descending accounts", Policy { roles: vec![(B, Role::Member), (A, Role::Member)], ..direct }),
+            ("a note of two", Policy { roles: vec![(A, Role::Owner), (B, Role::Owner)], ..Policy::note(A, 3) }),
+            ("a note of nobody", Policy { roles: vec![], ..Policy::note(A, 3) }),
+            ("a group without an owner", group(vec![(A, Role::Admin)])),
+        ];
+        for (name, policy) in bad {
+            assert_eq!(Policy::parse(&policy.encode()), Err(LayoutError::Value), "{name}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_mean_nothing() {
+        // version, kind, suite, archive, no predecessor, one account as owner
+        let note = Policy::note(A, 3).encode();
+        for (at, value) in [(1, 3), (5, 2), (24, 3)] {
+            let mut bad = note.clone();
+            bad[at] = value;
+            assert_eq!(Policy::parse(&bad), Err(LayoutError::Value), "byte {at}");
+        }
+    }
 }

@@ -99,3 +99,29 @@ impl<'a> Reader<'a> {
         if self.left.is_empty() { Ok(()) } else { Err(LayoutError::Length) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn big_endian_and_nothing_left_over() {
+        let bytes: Vec<u8> = (1..=17).collect();
+        let mut reader = Reader::new(&bytes);
+        assert_eq!(reader.left(), 17);
+        assert_eq!(reader.version(2), Err(LayoutError::Version), "the byte is read either way");
+        assert_eq!(reader.version(2), Ok(()));
+        assert_eq!(reader.u8(), Ok(3));
+        assert_eq!(reader.u16(), Ok(0x0405));
+        assert_eq!(reader.u32(), Ok(0x0607_0809));
+        assert_eq!(reader.left(), 8);
+        let mut all = Reader::new(&bytes[9..]);
+        assert_eq!(all.u64(), Ok(0x0a0b_0c0d_0e0f_1011));
+        assert_eq!(all.end(), Ok(()));
+        assert_eq!(reader.take(3), Ok(&[10, 11, 12][..]));
+        assert_eq!(reader.array(), Ok([13, 14]));
+        assert_eq!(reader.take(4), Err(LayoutError::Length));
+        assert_eq!(reader.u64(), Err(LayoutError::Length));
+        assert_eq!((reader.left(), reader.end()), (3, Err(LayoutError::Length)));
+    }
+}

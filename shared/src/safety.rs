@@ -22,11 +22,13 @@ pub struct SafetyNumber {
 /// Computes the number; the same for both people.
 #[must_use]
 pub fn safety_number(a: (AccountId, PublicKey), b: (AccountId, PublicKey)) -> SafetyNumber {
-    let (low, high) = if a.0 <= b.0 { (a, b) } else { (b, a) };
+    let mut sides = [a, b];
+    sides.sort_unstable();
+    let [low, high] = sides;
     let mut hash = Sha512::new();
     hash.update(Label::SafetyNumber.as_str().as_bytes());
     hash.update([0, VERSION]);
-    for (account, key) in [low, high] {
+    for (account, key) in sides {
         hash.update(account.as_bytes());
         hash.update(key);
     }
@@ -35,7 +37,7 @@ pub fn safety_number(a: (AccountId, PublicKey), b: (AccountId, PublicKey)) -> Sa
         .chunks_exact(5)
         .take(12)
         .map(|chunk| {
-            let number = chunk.iter().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+            let number = chunk.iter().fold(0u64, |sum, byte| sum * 256 + u64::from(*byte));
             format!("{:05}", number % 100_000)
         })
         .collect();
@@ -65,4 +67,11 @@ mod tests {
     }
 
     const GOLDEN: &str = "886914531096713511596845814800504847838139222331019905346913";
+
+    #[test]
+    fn the_same_account_under_two_keys_is_symmetric_too() {
+        let (a, b) = ((AccountId([1; 16]), [2; 32]), (AccountId([1; 16]), [4; 32]));
+        assert_eq!(safety_number(a, b), safety_number(b, a));
+        assert_eq!(safety_number(a, b).qr.split(':').nth(1), Some("1"));
+    }
 }

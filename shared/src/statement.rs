@@ -348,4 +348,102 @@ mod tests {
         let back = content(2, first.hash(), &a).sign(&a, None).unwrap();
         assert_eq!(back.follows(&first), Err(StatementError::Chain));
     }
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_bytes(&[seed; 32])
+    }
+
+    /// Signed by the key it names, whatever it says.
+    fn signed(change: impl FnOnce(&mut Content)) -> Result<Statement, StatementError> {
+        let mut content = content(2, [3; 32], &key(1));
+        change(&mut content);
+        content.sign(&key(1), None)
+    }
+
+    #[test]
+    fn what_was_said_can_be_read() {
+        let statement = signed(|_| {}).unwrap();
+        let read = Statement::parse(statement.as_bytes()).unwrap();
+        let mut expected = content(2, [3; 32], &key(1));
+        expected.devices.reverse();
+        assert_eq!(read.content(), &expected, "devices ascend");
+        assert_eq!(read.device(DeviceId([7; 16])), expected.devices.first());
+        assert_eq!(read.device(DeviceId([9; 16])), None);
+        let hash: [u8; 32] = Sha256::digest(statement.as_bytes()).into();
+        assert_eq!(read.hash(), hash);
+    }
+
+    #[test]
+    fn numbers_that_no_statement_has() {
+        let impossible = Err(StatementError::Layout(LayoutError::Value));
+        assert_eq!(signed(|content| content.number = 0).map(drop), impossible);
+        assert_eq!(signed(|content| content.generation = 0).map(drop), impossible);
+        assert_eq!(signed(|content| content.number = 1).map(drop), impossible, "the first follows nothing");
+        assert!(signed(|content| (content.number, content.previous) = (1, [0; 32])).is_ok());
+        assert!(signed(|content| content.previous = [0; 32]).is_ok());
+    }
+
+    #[test]
+    fn devices_and_suites_are_counted() {
+        let impossible = Err(StatementError::Layout(LayoutError::Value));
+        let device = |at: usize, suites| StatedDevice { id: DeviceId([at as u8; 16]), key: [4; 32], suites };
+        let devices = |count: usize| (0..count).map(|at| device(at, vec![3])).collect::<Vec<_>>();
+        assert_eq!(signed(|content| content.devices = devices(50)).unwrap().content().devices.len(), 50);
+        assert_eq!(signed(|content| content.devices = devices(51)).map(drop), impossible);
+        assert!(signed(|content| content.devices = vec![]).is_ok());
+        assert!(signed(|content| content.devices = vec![device(1, vec![3; 8])]).is_ok());
+        assert_eq!(signed(|content| content.devices = vec![device(1, vec![3; 9])]).map(drop), impossible);
+        assert_eq!(signed(|content| content.devices = vec![device(1, vec![])]).map(drop), impossible);
+        assert_eq!(signed(|content| content.devices = vec![device(1, vec![3]), device(1, vec![3])]).map(drop), impossible);
+        assert_eq!(signed(|content| content.devices = vec![device(1, vec![3; 300])]).map(drop), impossible);
+    }
+
+    #[test]
+    fn another_key_than_the_named_one_signs_nothing() {
+        let content = content(1, [0; 32], &key(1));
+        assert_eq!(content.sign(&key(2), None), Err(StatementError::Signature));
+    }
+
+    #[test]
+    fn each_link_alone() {
+        let first = content(1, [0; 32], &key(1)).sign(&key(1), None).unwrap();
+        let next = |change: fn(&mut Content)| {
+            let mut content = content(2, first.hash(), &key(1));
+            change(&mut content);
+            content.sign(&key(1), None).unwrap().follows(&first)
+        };
+        assert_eq!(next(|_| {}), Ok(Step::Same));
+        assert_eq!(next(|content| content.generation = 2), Ok(Step::Same));
+        assert_eq!(next(|content| content.account = AccountId([2; 16])), Err(StatementError::Chain));
+        assert_eq!(next(|content| content.number = 3), Err(StatementError::Chain));
+        assert_eq!(next(|content| content.previous = [1; 32]), Err(StatementError::Chain));
+        let needless = content(2, first.hash(), &key(1)).sign(&key(1), Some(&key(1))).unwrap();
+        assert_eq!(needless.follows(&first), Err(StatementError::Chain), "a succession to oneself");
+    }
+
+    #[test]
+    fn a_chain_starts_at_one_without_a_succession() {
+        let first = content(1, [0; 32], &key(1));
+        assert_eq!(first.clone().sign(&key(1), None).unwrap().starts(), Ok(()));
+        assert_eq!(first.sign(&key(1), Some(&key(2))).unwrap().starts(), Err(StatementError::Chain));
+        assert_eq!(content(2, [0; 32], &key(1)).sign(&key(1), None).unwrap().starts(), Err(StatementError::Chain));
+    }
+
+    #[test]
+    fn a_reset_is_not_forgotten() {
+        let first = content(1, [0; 32], &key(1)).sign(&key(1), None).unwrap();
+        let reset = content(2, first.hash(), &key(2)).sign(&key(2), None).unwrap();
+        let calm = content(3, reset.hash(), &key(3)).sign(&key(3), Some(&key(2))).unwrap();
+        let worst = |list: &[&Statement]| verify_chain(None, list.iter().map(|one| one.as_bytes())).unwrap().worst;
+        assert_eq!(worst(&[&first, &reset, &calm]), Step::Reset);
+        let again = verify_chain(Some(&first), []).unwrap();
+        assert_eq!((again.newest, again.worst), (first, Step::Same));
+    }
+
+    #[test]
+    fn secrets_are_hashed_with_their_lengths() {
+        let by_hand = Sha256::digest([0, 0, 0, 2, 1, 2, 0, 0, 0, 0, 0, 0, 0, 1, 9]);
+        assert_eq!(hash_of_secrets([&[1, 2][..], &[]], &[9])[..], by_hand[..]);
+        assert_ne!(hash_of_secrets([&[1][..], &[2]], &[9]), hash_of_secrets([&[1, 2][..], &[]], &[9]));
+    }
 }

@@ -31,3 +31,17 @@ pub const MINUTE: u64 = 60 * SECOND;
 pub const HOUR: u64 = 60 * MINUTE;
 /// One day in milliseconds.
 pub const DAY: u64 = 24 * HOUR;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_stops_at_its_ends() {
+        assert_eq!(Millis(5).plus(3), Millis(8));
+        assert_eq!(Millis(u64::MAX).plus(1), Millis(u64::MAX));
+        assert_eq!(Millis(8).since(Millis(3)), 5);
+        assert_eq!(Millis(3).since(Millis(8)), 0);
+        assert_eq!((SECOND, MINUTE, HOUR, DAY), (1_000, 60_000, 3_600_000, 86_400_000));
+    }
+}
