@@ -67,13 +67,14 @@ pub(crate) fn wrap(k: &[u8], content: &[u8]) -> Result<Vec<u8>, BadEnvelope> {
 
 /// Takes `k` and the content's CBOR out of a bucket. The padding must be zeros: nothing travels unseen.
 pub(crate) fn unwrap(envelope: &[u8]) -> Result<([u8; 32], &[u8]), BadEnvelope> {
-    if !envelope.len().is_power_of_two() || !(SMALLEST..=LARGEST).contains(&envelope.len()) {
+    if envelope.len() > LARGEST {
         return Err(BadEnvelope);
     }
     let (k, rest) = envelope.split_first_chunk::<32>().ok_or(BadEnvelope)?;
     let (length, rest) = rest.split_first_chunk::<4>().ok_or(BadEnvelope)?;
     let length = usize::try_from(u32::from_be_bytes(*length)).map_err(|_| BadEnvelope)?;
     let (content, padding) = rest.split_at_checked(length).ok_or(BadEnvelope)?;
+    // One bucket for each length: other sizes are refused here too.
     if padding.iter().any(|byte| *byte != 0) || (HEAD + length).next_power_of_two().max(SMALLEST) != envelope.len() {
         return Err(BadEnvelope);
     }
@@ -107,6 +108,7 @@ mod tests {
             ("no bucket", envelope[..255].to_vec()),
             ("something in the padding", [&envelope[..255], &[1]].concat()),
             ("a larger bucket than needed", [&envelope[..], &[0; 256]].concat()),
+            ("a size between two buckets", [&envelope[..], &[0; 44]].concat()),
             ("a length beyond the end", [&[1; 32][..], &[0xff; 4], &[0; 220]].concat()),
         ] {
             assert_eq!(unwrap(&bad), Err(BadEnvelope), "{name}");
@@ -126,5 +128,21 @@ mod tests {
             text: None,
         };
         assert_eq!(read(&codec::encode(&content)), Ok(content));
+    }
+
+    #[test]
+    fn the_ends_of_the_buckets() {
+        let largest = wrap(&[1; 32], &vec![7; 65_500]).unwrap();
+        assert_eq!(largest.len(), LARGEST);
+        assert_eq!(unwrap(&largest).unwrap().1.len(), 65_500);
+        // What would fit into the bucket behind the last one.
+        let beyond = [&[1; 32][..], &65_501_u32.to_be_bytes(), &vec![7; 65_501], &vec![0; 131_072 - 65_537]].concat();
+        assert_eq!((beyond.len(), unwrap(&beyond)), (131_072, Err(BadEnvelope)));
+        for length in [0, 31, 33] {
+            assert_eq!(wrap(&vec![1; length], b"content"), Err(BadEnvelope), "an opener of {length} bytes");
+        }
+        assert_eq!(unwrap(&wrap(&[2; 32], &[]).unwrap()), Ok(([2; 32], &[][..])));
+        assert_eq!(wrap(&[1; 32], &[7; 220]).unwrap().len(), 256);
+        assert_eq!(wrap(&[1; 32], &[7; 221]).unwrap().len(), 512);
     }
 }

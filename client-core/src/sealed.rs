@@ -90,4 +90,24 @@ mod tests {
         assert_eq!(tag, "c0875924c1c7987947deafd8780acf49");
         assert_eq!(sealed[..4], [0xbd, 0x6d, 0x17, 0x9d]);
     }
+
+    /// The layouts of protocol §1: another one opens nothing that was sealed before.
+    #[test]
+    fn places_are_pinned() {
+        let account = AccountId([7; 16]);
+        let password = wrap_place(account, WrapKind::Password, 1, 2);
+        assert_eq!(password, [&[7; 16][..], &[0], &[0, 0, 0, 1], &[0, 0, 0, 2]].concat());
+        assert_eq!(wrap_place(account, WrapKind::Kit, 1, 2), [&[7; 16][..], &[1], &[0, 0, 0, 1], &[0, 0, 0, 2]].concat());
+        assert_eq!(vault_place(account, 3, 4), [&[7; 16][..], b"v", &[0, 0, 0, 3], &[0, 0, 0, 0, 0, 0, 0, 4]].concat());
+        let item = settings_place(account, 5, b"pin", 6);
+        assert_eq!(item, [&[7; 16][..], b"s", &[5], b"pin", &[0, 0, 0, 0, 0, 0, 0, 6]].concat());
+    }
+
+    #[test]
+    fn only_this_version_opens() {
+        let mut sealed = seal(&[2; 32], b"place", b"secret", &mut Entropy::new([1; 32]));
+        assert_eq!((sealed[0], sealed.len()), (1, 1 + 24 + 6 + 16));
+        sealed[0] = 2;
+        assert_eq!(open(&[2; 32], b"place", &sealed), Err(CannotOpen));
+    }
 }

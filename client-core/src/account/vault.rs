@@ -149,3 +149,103 @@ pub(crate) fn open(account: AccountId, secrets: &Secrets, kind: WrapKind, key: &
         newest: chain.newest,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use shared::{
+        handle::Handle,
+        signature::signing_key,
+        statement::{Content, StatedDevice},
+    };
+
+    const ACCOUNT: AccountId = AccountId([1; 16]);
+    const DEVICE: DeviceId = DeviceId([2; 16]);
+
+    fn key(byte: u8) -> derive::Key {
+        Zeroizing::new([byte; 32])
+    }
+
+    /// What the server holds, made by an honest client that may err in one place.
+    #[derive(Clone)]
+    struct Made {
+        identity: u8,
+        stated: AccountId,
+        stated_vault: u64,
+        stated_generation: u32,
+        hashed: Option<[u8; 32]>,
+    }
+
+    const HONEST: Made = Made { identity: 3, stated: ACCOUNT, stated_vault: 5, stated_generation: 1, hashed: None };
+
+    fn made(made: &Made) -> Secrets {
+        let mut entropy = Entropy::new([9; 32]);
+        let root = Root { secret: Zeroizing::new([8; 32]), generation: 1 };
+        let stores = vec![
+            StoreSecret { device: DeviceId([9; 16]), secret: Bytes(vec![6; 32]) },
+            StoreSecret { device: DEVICE, secret: Bytes(vec![7; 32]) },
+        ];
+        let vault = Vault { identity: Bytes(vec![made.identity; 32]), archive_keys: vec![], ksf: 1, stores };
+        let sealed = vault.seal(&root, ACCOUNT, 5, &mut entropy);
+        let wraps = vec![
+            root.wrap(&key(10), ACCOUNT, WrapKind::Password, 1, &mut entropy),
+            root.wrap(&key(11), ACCOUNT, WrapKind::Kit, 1, &mut entropy),
+        ];
+        let identity = signing_key(&[3; 32]);
+        let hash = statement::hash_of_secrets(wraps.iter().map(|wrap| wrap.sealed.as_slice()), &sealed);
+        let content = Content {
+            account: made.stated,
+            handle: Handle::parse("alice").unwrap(),
+            identity: identity.verifying_key().to_bytes(),
+            number: 1,
+            previous: [0; 32],
+            generation: made.stated_generation,
+            vault_number: made.stated_vault,
+            secrets: made.hashed.unwrap_or(hash),
+            devices: vec![StatedDevice { id: DEVICE, key: [4; 32], suites: vec![1] }],
+        };
+        let newest = content.sign(&identity, None).unwrap();
+        Secrets { wraps, vault: sealed.into(), vault_number: 5, statements: vec![newest.as_bytes().into()] }
+    }
+
+    #[test]
+    fn either_wrap_opens_everything() {
+        let secrets = made(&HONEST);
+        for (kind, byte) in [(WrapKind::Password, 10), (WrapKind::Kit, 11)] {
+            let opened = open(ACCOUNT, &secrets, kind, &key(byte)).ok().unwrap();
+            assert_eq!((*opened.root.secret, opened.root.generation), ([8; 32], 1));
+            assert_eq!(opened.identity.to_bytes(), [3; 32]);
+            assert_eq!((opened.vault_number, opened.vault.ksf), (5, 1));
+            assert_eq!((&opened.wraps, &opened.sealed_vault), (&secrets.wraps, &secrets.vault));
+            assert_eq!(opened.newest.as_bytes(), secrets.statements[0].as_slice());
+            assert_eq!(opened.vault.store(DEVICE), Some(&Bytes(vec![7; 32])));
+            assert_eq!(opened.vault.store(DeviceId([5; 16])), None);
+            assert!(open(ACCOUNT, &secrets, kind, &key(byte ^ 1)).is_err(), "the key of the other wrap");
+        }
+    }
+
+    #[test]
+    fn what_the_newest_statement_does_not_name_opens_nothing() {
+        let open = |secrets: &Secrets| open(ACCOUNT, secrets, WrapKind::Password, &key(10)).map(drop);
+        assert_eq!(open(&made(&HONEST)), Ok(()));
+        for (name, wrong) in [
+            ("the statement of somebody else", Made { stated: AccountId([6; 16]), ..HONEST }),
+            ("another number of the vault", Made { stated_vault: 6, ..HONEST }),
+            ("other wraps", Made { hashed: Some([1; 32]), ..HONEST }),
+            ("another identity", Made { identity: 4, ..HONEST }),
+            ("no wrap of this generation", Made { stated_generation: 2, ..HONEST }),
+        ] {
+            assert_eq!(open(&made(&wrong)), Err(CannotUnwrap), "{name}");
+        }
+        let none = Secrets { statements: vec![], ..made(&HONEST) };
+        assert_eq!(open(&none), Err(CannotUnwrap));
+    }
+
+    #[test]
+    fn keys_below_the_root_are_those_of_its_generation() {
+        let root = Root { secret: Zeroizing::new([8; 32]), generation: 2 };
+        assert_eq!(*root.key(Label::Vault), *derive::below_root(&[8; 32], 2, Label::Vault));
+        assert_ne!(*root.key(Label::Vault), *root.key(Label::Settings));
+    }
+}
