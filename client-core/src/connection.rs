@@ -13,6 +13,7 @@ use crate::{
     output::Method,
     rows::Standing,
     session::{Ctx, Session, Waits},
+    told::Told,
     view::ConnectionState,
 };
 
@@ -147,6 +148,7 @@ impl Session {
         for live in self.live.values_mut() {
             live.fetching = false;
             live.hold = false;
+            live.told = Told::default();
         }
     }
 
@@ -226,7 +228,10 @@ impl Session {
             .values()
             .filter(|conv| conv.standing == Standing::Joined)
             .map(|conv| frame::Cursor { conversation: conv.id, number: conv.cursor })
-            .collect();
+            .collect::<Vec<_>>();
+        for cursor in &cursors {
+            self.live.entry(cursor.conversation).or_default().told.say(cursor.number);
+        }
         let hello = ClientHello {
             version: frame::VERSION,
             run: self.me.run.clone(),
@@ -315,6 +320,9 @@ impl Session {
         for head in &hello.heads {
             self.live.entry(head.conversation).or_default().head = head.number;
         }
+        // What came by HTTP since the Hello.
+        let ids: Vec<_> = self.convs.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.acknowledge_news(id));
         for delivered in hello.delivered {
             self.delivered(delivered);
         }

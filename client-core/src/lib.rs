@@ -29,6 +29,7 @@ mod restore;
 mod rows;
 mod sealed;
 mod session;
+mod told;
 pub mod view;
 
 pub use account::ksf::{Argon2id, Stretch};

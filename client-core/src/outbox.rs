@@ -16,7 +16,7 @@ use crate::{
     failure::code,
     output::{Answer, MessageRow},
     rows::{LastRow, Outgoing, Standing, Variant, state_byte},
-    session::{Ctx, Session},
+    session::{Ctx, Flying, Session},
     view::{self, MessageKind, MessageState, ORDERS, Trust, WAITING},
 };
 
@@ -207,7 +207,7 @@ impl Session {
         let epoch = behind.unwrap_or(newest);
         for key in keys {
             let Some(item) = self.outbox.get(&key) else { continue };
-            if self.in_flight.values().any(|(conversation, message)| (*conversation, *message) == (id, item.message)) {
+            if self.in_flight.values().any(|flying| flying.is(id, item.message)) {
                 continue;
             }
             let ready = item.sealed.iter().any(|v| v.generation == generation && v.epoch == epoch);
@@ -226,7 +226,8 @@ impl Session {
                 message: item.message,
                 sealed: variant.bytes.clone(),
             };
-            self.in_flight.insert(request, (id, item.message));
+            let told = self.live.get(&id).map_or(0, |live| live.told.sent());
+            self.in_flight.insert(request, Flying { conversation: id, message: item.message, told });
             self.transmit(&ClientFrame::Append(append));
         }
     }
@@ -254,10 +255,11 @@ impl Session {
 
     /// The server has stored a row of ours.
     pub(crate) fn appended(&mut self, ctx: &mut Ctx<'_>, appended: frame::Appended) {
-        let Some((id, message)) = self.in_flight.remove(&appended.request) else { return };
+        let Some(Flying { conversation: id, message, told }) = self.in_flight.remove(&appended.request) else { return };
         self.own_row_stored(id, message, appended.number, appended.at);
         let live = self.live.entry(id).or_default();
         live.head = live.head.max(appended.number);
+        live.told.stored(told, appended.number);
         self.pass_own(ctx, id);
         self.catch_up(ctx, id);
         self.pump(ctx, id);
@@ -291,7 +293,6 @@ impl Session {
 
     /// Own stored rows directly behind the cursor need not be read again.
     fn pass_own(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
-        let from = self.convs.get(&id).map(|conv| conv.cursor);
         while let Some(conv) = self.convs.get(&id) {
             let next = conv.cursor + 1;
             let own = self.outbox.range((id, 0)..=(id, u64::MAX)).find(|(_, item)| item.number == Some(next));
@@ -301,16 +302,13 @@ impl Session {
                 conv.cursor = next;
             }
         }
-        if let Some(conv) = self.convs.get(&id).filter(|conv| Some(conv.cursor) != from) {
-            let cursor = frame::Cursor { conversation: id, number: conv.cursor };
-            self.transmit(&ClientFrame::Acknowledge(cursor));
-        }
+        self.acknowledge_news(id);
         self.commit_passed(ctx, id);
     }
 
     /// The server refused a row; nothing was stored of it.
     pub(crate) fn append_refused(&mut self, ctx: &mut Ctx<'_>, refused: &frame::Refused) {
-        let Some((id, message)) = self.in_flight.remove(&refused.request) else { return };
+        let Some(Flying { conversation: id, message, .. }) = self.in_flight.remove(&refused.request) else { return };
         match refused.code() {
             Some(Code::StaleEpoch | Code::StaleGeneration) => {
                 let live = self.live.entry(id).or_default();
@@ -318,7 +316,7 @@ impl Session {
                 self.catch_up_anyway(ctx, id);
             }
             Some(Code::OutOfTurn) => {
-                self.in_flight.retain(|_, (conversation, _)| *conversation != id);
+                self.in_flight.retain(|_, flying| flying.conversation != id);
                 let expected = refused.detail.unwrap_or(0);
                 if self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
                     return self.superseded();

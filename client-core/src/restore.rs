@@ -19,6 +19,7 @@ use crate::{
     mls,
     rows::{Accepted, Outgoing, Pending, Standing},
     session::{Ctx, Session, Waits},
+    told::Told,
     view::ORDERS,
 };
 
@@ -138,7 +139,7 @@ impl Session {
             // Whoever is on the way back into a group begins again behind the new numbers.
             self.rejoining.remove(&id);
             let live = self.live.entry(id).or_default();
-            (live.head, live.fetching, live.hold) = (number, false, false);
+            (live.head, live.fetching, live.hold, live.told) = (number, false, false, Told::default());
         }
     }
 

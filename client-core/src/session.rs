@@ -26,6 +26,7 @@ use crate::{
     outbox::OutKey,
     output::{Answer, Batch, Method, Row, Space},
     rows::{Accepted, Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
+    told::Told,
     view,
 };
 
@@ -86,6 +87,8 @@ pub(crate) struct Request {
 pub(crate) struct Live {
     /// The server's last number as far as known.
     pub(crate) head: u64,
+    /// What the server knows of the own cursor.
+    pub(crate) told: Told,
     pub(crate) fetching: bool,
     /// Seal nothing before the rows that are missing have been applied.
     pub(crate) hold: bool,
@@ -97,6 +100,21 @@ pub(crate) struct Live {
     /// Since when pauses are counted, and how long they were.
     pub(crate) quiet_from: Millis,
     pub(crate) quiet_spent: u64,
+}
+
+/// A row that was sent and is not answered.
+#[derive(Clone, Copy)]
+pub(crate) struct Flying {
+    pub(crate) conversation: ConversationId,
+    pub(crate) message: MessageId,
+    /// The own cursor that was sent before it.
+    pub(crate) told: u64,
+}
+
+impl Flying {
+    pub(crate) fn is(&self, conversation: ConversationId, message: MessageId) -> bool {
+        (self.conversation, self.message) == (conversation, message)
+    }
 }
 
 /// A device that waits to be added.
@@ -130,7 +148,7 @@ pub(crate) struct Session {
     // What is true only while this process lives.
     pub(crate) link: Link,
     pub(crate) live: BTreeMap<ConversationId, Live>,
-    pub(crate) in_flight: BTreeMap<u64, (ConversationId, MessageId)>,
+    pub(crate) in_flight: BTreeMap<u64, Flying>,
     pub(crate) wanted: BTreeMap<(ConversationId, DeviceId), WantedDevice>,
     pub(crate) starting: BTreeMap<ConversationId, Starting>,
     pub(crate) rejoining: BTreeMap<ConversationId, Rejoining>,

@@ -83,6 +83,19 @@ pub(crate) fn epoch(server: &mut Server, conversation: ConversationId) -> Option
     })
 }
 
+/// (conversation, cursor, last number) of every conversation the device has a leaf in, where the two differ: its rows would
+/// never be shown as delivered.
+fn untold(server: &mut Server, device: Id) -> Vec<(Id, u64, u64)> {
+    server.look(|sql| {
+        let text =
+            "SELECT l.conv_id, COALESCE(x.acked_seq, 0), c.head_seq FROM conv_leaf l JOIN conv c ON c.conv_id = l.conv_id
+             LEFT JOIN device_cursor x ON x.conv_id = l.conv_id AND x.device_id = l.device_id
+             WHERE l.device_id = :device AND COALESCE(x.acked_seq, 0) <> c.head_seq";
+        let rows = sql.query(text, &[(":device", (&device).into())]).unwrap_or_default();
+        rows.into_iter().filter_map(|mut row| Some((row.take().ok()?, row.take().ok()?, row.take().ok()?))).collect()
+    })
+}
+
 /// Who is still missing something; empty when nobody is.
 #[must_use]
 pub fn behind(world: &World) -> String {
@@ -110,6 +123,9 @@ pub fn judge(world: &mut World) -> Vec<String> {
             store.load().map_or(usize::MAX, |snapshot| snapshot.rows.iter().filter(|row| row.space == Space::Outbox).count());
         // The store of a superseded device goes on as another one.
         let (account, id) = (slot.account.0, client.state().device.unwrap_or(slot.device).0);
+        found.extend(untold(&mut world.server, id).into_iter().map(|(conversation, told, head)| {
+            format!("device {at} has all {head} rows of {}, the server was told of {told}", ConversationId(conversation))
+        }));
         world.history.profiles.push(Profile { profile: at, account, device: id, outbox });
         for conversation in client.conversations() {
             let Ok(page) = store.messages(conversation.id, None, 10_000_000) else {

@@ -163,11 +163,18 @@ impl Session {
 
     /// Says that rows are stored here; leaves after they are.
     pub(crate) fn acknowledge(&mut self, id: ConversationId) {
-        if let Some(conv) = self.convs.get(&id) {
-            let cursor = Cursor { conversation: id, number: conv.cursor };
-            if self.link.is_online() {
-                self.transmit(&ClientFrame::Acknowledge(cursor));
-            }
+        let Some(number) = self.convs.get(&id).map(|conv| conv.cursor) else { return };
+        if self.link.is_online() {
+            self.live.entry(id).or_default().told.say(number);
+            self.transmit(&ClientFrame::Acknowledge(Cursor { conversation: id, number }));
+        }
+    }
+
+    /// The same, unless the server knows.
+    pub(crate) fn acknowledge_news(&mut self, id: ConversationId) {
+        let told = self.live.get(&id).map_or(0, |live| live.told.sent());
+        if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Joined && conv.cursor > told) {
+            self.acknowledge(id);
         }
     }
 
@@ -199,7 +206,7 @@ impl Session {
             return self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
         }
         self.own_row_stored(id, row.message, row.number, row.at);
-        self.in_flight.retain(|_, flying| *flying != (id, row.message));
+        self.in_flight.retain(|_, flying| !flying.is(id, row.message));
         self.passed(key);
     }
 

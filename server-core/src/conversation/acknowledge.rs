@@ -26,7 +26,11 @@ pub fn acknowledge(sql: &mut dyn Sql, caller: &Caller, cursor: &Cursor) -> Outco
     let (conversation, account) = (cursor.conversation, caller.account());
     let place = rows::place(sql, conversation, caller.device())?.ok_or(AcknowledgeError::NotMember)?;
     let number = cursor.number.min(place.head);
-    let before = rows::acknowledge(sql, conversation, caller.device(), account, number)?;
+    if number <= place.cursor {
+        return Ok(Done::quiet(()));
+    }
+    let before = rows::delivered_to(sql, conversation, account)?;
+    rows::raise(sql, conversation, caller.device(), account, number)?;
     if number <= before {
         return Ok(Done::quiet(()));
     }

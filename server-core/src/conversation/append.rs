@@ -38,7 +38,8 @@ errors! {
 }
 
 /// Stores a sealed message under the conversation's next number. A message this device stored before is answered with its
-/// old number **before** epoch and counter are looked at: its answer was lost, whatever has happened since.
+/// old number **before** epoch and counter are looked at: its answer was lost, whatever has happened since. A device that
+/// stores all rows before its own need not say that it has that one: its cursor rises with it.
 ///
 /// # Errors
 /// [`AppendError`].
@@ -88,6 +89,10 @@ pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, req
     };
     rows::insert(sql, &row)?;
     rows::counted(sql, conversation, device, &place, request.n)?;
+    if place.cursor == place.head {
+        // Who has all that came before has this one too: it wrote it. Nobody else learns anything from that.
+        rows::raise(sql, conversation, device, caller.account(), number)?;
+    }
     let devices = rows::devices(sql, conversation)?;
     let answer = Appended { request: request.request, number, at: context.now };
     Ok(Done::telling(answer, vec![Announce::Head { conversation, number, devices }]))
@@ -128,6 +133,26 @@ mod tests {
         let again = world.append(&alice, &message).unwrap();
         assert_eq!((again.answer, again.announce.len()), (stored, 0));
         assert_eq!(world.number("SELECT COUNT(*) FROM conv_msg"), 3);
+    }
+
+    #[test]
+    fn the_cursor_of_who_has_everything_rises_with_its_own_row() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let cursor = |world: &mut World| world.number("SELECT COALESCE(SUM(acked_seq), 0) FROM device_cursor");
+        let first = world.message(&mut alice, conversation, b"1");
+        world.append(&alice, &first).unwrap();
+        assert_eq!(cursor(&mut world), 0, "nobody said that row 1 is stored");
+        let (caller, two) = (alice.caller(), shared::frame::Cursor { conversation, number: 2 });
+        world.write(|sql, _| crate::conversation::acknowledge(sql, &caller, &two)).unwrap();
+        let second = world.message(&mut alice, conversation, b"2");
+        let announce = world.append(&alice, &second).unwrap().announce;
+        assert_eq!(cursor(&mut world), 3);
+        assert_eq!(announce.len(), 1, "only that there is a row");
+        let of_bob = world.message(&mut bob, conversation, b"3");
+        world.append(&bob, &of_bob).unwrap();
+        assert_eq!(cursor(&mut world), 3, "who lags behind is not moved");
     }
 
     #[test]

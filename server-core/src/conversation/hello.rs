@@ -1,11 +1,14 @@
 //! The first frame of a socket.
 
 use shared::{
-    frame::{ClientHello, ServerHello, VERSION},
+    frame::{ClientHello, Cursor, ServerHello, VERSION},
     limits,
 };
 
-use super::rows;
+use super::{
+    acknowledge,
+    rows::{self, Standing},
+};
 use crate::{
     account,
     context::Context,
@@ -34,7 +37,8 @@ errors! {
 }
 
 /// Takes the run token (protocol §7) and says where everything stands. The server stores B when it has A or B. When the
-/// client's numbers belong to another store epoch the server was restored, and takes B without comparing.
+/// client's numbers belong to another store epoch the server was restored, and takes B without comparing. What the device
+/// stores of a conversation counts as acknowledged.
 ///
 /// # Errors
 /// [`HelloError`]
@@ -49,37 +53,45 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
     let store_epoch = store_epoch(sql)?.into();
     let restored = request.store_epoch.as_ref().is_some_and(|theirs| *theirs != store_epoch);
     let cursor = |id| request.cursors.iter().find(|cursor| cursor.conversation == id).map_or(0, |cursor| cursor.number);
-    let heads = rows::heads(sql, caller.account(), caller.device())?;
-    if !restored && heads.iter().any(|(head, _)| cursor(head.conversation) > head.number) {
+    let standings = rows::standings(sql, caller.account(), caller.device())?;
+    if !restored && standings.iter().any(|standing| cursor(standing.head.conversation) > standing.head.number) {
         return Err(HelloError::WentBack.into());
     }
     if !restored && device.run != request.run && device.run != request.next_run {
         return Err(HelloError::Superseded.into());
     }
     device::rows::put_run(sql, caller.device(), &request.next_run)?;
+    let mut announce = vec![];
+    // Acknowledgements that were lost with the last socket. Numbers from before a restore say nothing about the rows here.
+    for Standing { head, .. } in standings.iter().filter(|s| !restored && s.leaf && cursor(s.head.conversation) > s.cursor) {
+        let cursor = Cursor { conversation: head.conversation, number: cursor(head.conversation) };
+        announce.extend(acknowledge(sql, caller, &cursor)?.announce);
+    }
     let account = account::rows::existing(sql, caller.account())?;
-    let heads = heads.into_iter().filter(|(head, leaf)| restored || *leaf || head.number > cursor(head.conversation));
-    Ok(Done::quiet(ServerHello {
+    let news = |s: &Standing| restored || s.leaf || s.head.number > cursor(s.head.conversation);
+    let answer = ServerHello {
         store_epoch,
         time: context.now,
-        heads: heads.map(|(head, _)| head).collect(),
+        heads: standings.into_iter().filter(news).map(|standing| standing.head).collect(),
         packages: key_package::left_of(sql, context, caller.device())?,
         row_limit: u32::try_from(limits::ROW).unwrap_or(u32::MAX),
         statement: account.statement_no,
         settings: account.settings_no,
         delivered: rows::delivered(sql, caller.account())?,
         inbox: inbox::rows::gone(sql, caller.device())?,
-    }))
+    };
+    Ok(Done::telling(answer, announce))
 }
 
 #[cfg(test)]
 mod tests {
     use shared::{
         Bytes, Code,
-        frame::{Cursor, Delivered, Head},
+        frame::{Delivered, Head},
     };
 
     use super::*;
+    use crate::announce::Announce;
     use crate::tests::{
         people::Browser,
         world::{World, code},
@@ -140,6 +152,24 @@ mod tests {
         let phone = world.second(&mut person);
         let other = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), cursors: ahead, ..first(&phone.run, 1) };
         assert_eq!(say(&mut world, &phone, &other).unwrap().answer.heads.len(), 1, "also without a leaf");
+    }
+
+    #[test]
+    fn an_acknowledgement_that_was_lost_is_made_up_for() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let id = world.pair(&mut alice, &mut bob);
+        let message = world.message(&mut alice, id, b"hello");
+        world.append(&alice, &message).unwrap();
+        let stored = vec![Cursor { conversation: id, number: 2 }];
+        let back = ClientHello { cursors: stored, ..first(&bob.run, 1) };
+        let told = say(&mut world, &bob, &back).unwrap().announce;
+        let [Announce::Delivered { delivered, devices }] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((delivered.number, devices.as_slice()), (2, &[alice.id()][..]));
+        assert!(say(&mut world, &bob, &back).unwrap().announce.is_empty(), "once");
+        let restored = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), ..back.clone() };
+        world.write(|sql, _| Ok(Done::quiet(sql.execute("DELETE FROM device_cursor", &[])?))).unwrap();
+        assert!(say(&mut world, &bob, &restored).unwrap().announce.is_empty(), "other rows may have these numbers");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(super) struct Place {
     pub(super) head: u64,
     pub(super) last_n: u64,
     pub(super) rows_in_epoch: u64,
+    /// The device's cursor.
+    pub(super) cursor: u64,
 }
 
 /// None when there is no such conversation, the device has no leaf in it, or it is gone.
@@ -59,10 +61,12 @@ pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: Dev
     first(
         sql,
         "SELECT c.generation, c.epoch, c.head_seq, COALESCE(n.last_n, 0),
-           CASE WHEN n.rows_generation = c.generation AND n.rows_epoch = c.epoch THEN n.rows_in_epoch ELSE 0 END
+           CASE WHEN n.rows_generation = c.generation AND n.rows_epoch = c.epoch THEN n.rows_in_epoch ELSE 0 END,
+           COALESCE(x.acked_seq, 0)
          FROM conv c JOIN conv_leaf l ON l.conv_id = c.conv_id AND l.device_id = :device
          JOIN device d ON d.device_id = l.device_id AND d.gone_ms IS NULL
          LEFT JOIN conv_device n ON n.conv_id = c.conv_id AND n.device_id = l.device_id
+         LEFT JOIN device_cursor x ON x.conv_id = c.conv_id AND x.device_id = l.device_id
          WHERE c.conv_id = :conversation",
         named! { conversation: &conversation, device: &device },
     )?
@@ -73,6 +77,7 @@ pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: Dev
             head: row.take()?,
             last_n: row.take()?,
             rows_in_epoch: row.take()?,
+            cursor: row.take()?,
         })
     })
     .transpose()
@@ -407,42 +412,57 @@ pub(super) fn log(
     .collect()
 }
 
-/// Raises a device's cursor; it never falls. Says what the account's highest was before.
-pub(super) fn acknowledge(
+/// The highest cursor of an account's devices.
+pub(super) fn delivered_to(sql: &mut dyn Sql, id: ConversationId, account: AccountId) -> Result<u64, SqlError> {
+    first(
+        sql,
+        "SELECT COALESCE(MAX(acked_seq), 0) FROM device_cursor WHERE conv_id = :conversation AND account_id = :account",
+        named! { conversation: &id, account: &account },
+    )?
+    .map_or(Ok(0), |mut row| row.take())
+}
+
+/// Raises a device's cursor; it never falls.
+pub(super) fn raise(
     sql: &mut dyn Sql,
     id: ConversationId,
     device: DeviceId,
     account: AccountId,
     number: u64,
-) -> Result<u64, SqlError> {
-    let before = first(
-        sql,
-        "SELECT COALESCE(MAX(acked_seq), 0) FROM device_cursor WHERE conv_id = :conversation AND account_id = :account",
-        named! { conversation: &id, account: &account },
-    )?
-    .map_or(Ok(0), |mut row| row.take())?;
+) -> Result<(), SqlError> {
     sql.execute(
         "INSERT INTO device_cursor (conv_id, device_id, account_id, acked_seq) VALUES (:conversation, :device, :account, :number)
          ON CONFLICT (conv_id, device_id) DO UPDATE SET acked_seq = excluded.acked_seq WHERE acked_seq < excluded.acked_seq",
         named! { conversation: &id, device: &device, account: &account, number: number },
-    )?;
-    Ok(before)
+    )
+    .map(drop)
 }
 
-/// For Hello: every conversation the account is in, its head, the device's counter, whether the device has a leaf.
-pub(super) fn heads(sql: &mut dyn Sql, account: AccountId, device: DeviceId) -> Result<Vec<(Head, bool)>, SqlError> {
+/// A conversation as a device's Hello finds it.
+pub(super) struct Standing {
+    pub(super) head: Head,
+    /// The device has a leaf.
+    pub(super) leaf: bool,
+    /// The device's cursor.
+    pub(super) cursor: u64,
+}
+
+/// For Hello: every conversation the account is in.
+pub(super) fn standings(sql: &mut dyn Sql, account: AccountId, device: DeviceId) -> Result<Vec<Standing>, SqlError> {
     sql.query(
-        "SELECT c.conv_id, c.head_seq, COALESCE(n.last_n, 0), c.epoch, l.device_id IS NOT NULL FROM conv_member m
+        "SELECT c.conv_id, c.head_seq, COALESCE(n.last_n, 0), c.epoch, l.device_id IS NOT NULL, COALESCE(x.acked_seq, 0)
+         FROM conv_member m
          JOIN conv c ON c.conv_id = m.conv_id
          LEFT JOIN conv_leaf l ON l.conv_id = m.conv_id AND l.device_id = :device
          LEFT JOIN conv_device n ON n.conv_id = m.conv_id AND n.device_id = :device
+         LEFT JOIN device_cursor x ON x.conv_id = m.conv_id AND x.device_id = :device
          WHERE m.account_id = :account AND m.until_seq IS NULL",
         named! { account: &account, device: &device },
     )?
     .into_iter()
     .map(|mut row| {
         let head = Head { conversation: row.take()?, number: row.take()?, last_n: row.take()?, epoch: row.take()? };
-        Ok((head, row.take()?))
+        Ok(Standing { head, leaf: row.take()?, cursor: row.take()? })
     })
     .collect()
 }
