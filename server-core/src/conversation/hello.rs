@@ -207,7 +207,7 @@ mod tests {
         let message = world.message(&mut alice, id, b"hello");
         world.append(&alice, &message).unwrap();
         let caller = bob.caller();
-        world.write(|sql, _| crate::conversation::acknowledge(sql, &caller, &Cursor { conversation: id, number: 2 })).unwrap();
+        world.write(|sql, _| acknowledge(sql, &caller, &Cursor { conversation: id, number: 2 })).unwrap();
         let phone = world.second(&mut person);
         let here = say(&mut world, &alice, &first(&alice.run, 1)).unwrap().answer;
         assert_eq!(here.heads, [Head { conversation: id, number: 2, last_n: 1, epoch: 1 }]);
