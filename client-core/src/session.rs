@@ -12,7 +12,7 @@ use shared::{
     http::{self as body},
     label::Label,
     policy::Kind,
-    signature,
+    signature, signed_text,
 };
 
 use crate::{
@@ -287,7 +287,8 @@ impl Session {
     }
 
     pub(crate) fn sign_resume(&self, started: &body::ResumeStarted) -> Bytes {
-        self.sign(Label::DeviceResume, &[started.resume_id.as_slice(), started.challenge.as_slice()].concat())
+        let text = signed_text::resume(started.resume_id.as_slice(), started.challenge.as_slice());
+        self.sign(Label::DeviceResume, &text)
     }
 
     /// Makes a request on behalf of the session.
@@ -511,8 +512,8 @@ impl Session {
 
     /// Ends the server session; with `retire` the device says that it will not come back.
     pub(crate) fn log_out(&mut self, ctx: &mut Ctx<'_>, retire: bool) {
-        let message = [&self.me.account.as_bytes()[..], self.me.device.as_bytes()].concat();
-        let retire = retire.then(|| self.sign(Label::Retirement, &message));
+        let text = signed_text::retirement(self.me.account, self.me.device);
+        let retire = retire.then(|| self.sign(Label::Retirement, &text));
         self.ask(ctx, Waits::Logout, Draft::json(Method::Post, "/auth/logout", &body::Logout { retire }));
     }
 

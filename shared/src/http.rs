@@ -278,7 +278,7 @@ pub struct ResumeStart {
 pub struct ResumeStarted {
     /// Names the attempt.
     pub resume_id: Bytes,
-    /// 32 random bytes to sign ([`crate::label::Label::DeviceResume`], over resume id ‖ challenge).
+    /// 32 random bytes to sign ([`crate::label::Label::DeviceResume`], over [`crate::signed_text::resume`]).
     pub challenge: Bytes,
 }
 
@@ -311,7 +311,7 @@ pub struct RecoverStarted {
     pub recover_id: Bytes,
     /// The account, or what an unknown name is given.
     pub account_id: AccountId,
-    /// 32 random bytes to sign ([`crate::label::Label::RecoveryOpen`], over account id ‖ nonce).
+    /// 32 random bytes to sign ([`crate::label::Label::RecoveryOpen`], over [`crate::signed_text::recovery`]).
     pub nonce: Bytes,
     /// OPAQUE registration response.
     pub response: Bytes,
@@ -366,7 +366,7 @@ impl RecoverFinish {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logout {
-    /// The device's signature over account id ‖ device id ([`crate::label::Label::Retirement`]): it will not come back.
+    /// The device's signature over [`crate::signed_text::retirement`] ([`crate::label::Label::Retirement`]): it will not come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retire: Option<Bytes>,
 }

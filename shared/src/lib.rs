@@ -22,6 +22,7 @@ pub mod policy;
 pub mod reader;
 pub mod safety;
 pub mod signature;
+pub mod signed_text;
 pub mod statement;
 pub mod time;
 

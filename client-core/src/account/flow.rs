@@ -15,7 +15,7 @@ use shared::{
     http::{self as body, Secrets, WrapKind},
     kit::{Kit, KitError},
     label::Label,
-    password, signature, statement,
+    password, signature, signed_text, statement,
 };
 use zeroize::Zeroizing;
 
@@ -266,7 +266,7 @@ impl<K: Stretch> Client<K> {
             Step::RecoverStarting { kit, registering } => {
                 let started: body::RecoverStarted = http::json(answer)?;
                 let key: SigningKey = derive::kit_key(&kit, started.account_id);
-                let signed = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+                let signed = signed_text::recovery(started.account_id, started.nonce.as_slice());
                 let signature = signature::sign(&key, Label::RecoveryOpen, &signed);
                 let open = body::RecoverOpen { recover_id: started.recover_id.clone(), signature: signature.into() };
                 self.ask(Draft::json(Method::Post, "/auth/recover/open", &open));

@@ -4,7 +4,7 @@
 //! every conversation by an own device: nobody else may in a conversation of two. Until then others see a leaf that a newer
 //! statement does not know, and seal nothing for it.
 
-use shared::{AccountId, ConversationId, DeviceId, frame::Retired, label::Label, signature};
+use shared::{AccountId, ConversationId, DeviceId, frame::Retired, label::Label, signature, signed_text};
 
 use crate::{
     rows::Standing,
@@ -15,7 +15,7 @@ impl Session {
     /// An own device has signed that it will not come back.
     pub(crate) fn retired(&mut self, ctx: &mut Ctx<'_>, notice: &Retired) {
         let key = self.newest(self.me.account).and_then(|newest| newest.device(notice.device).map(|device| device.key));
-        let text = [&self.me.account.as_bytes()[..], notice.device.as_bytes()].concat();
+        let text = signed_text::retirement(self.me.account, notice.device);
         let signed = key.zip(notice.signature.array());
         let genuine =
             signed.is_some_and(|(key, signature)| signature::verify(&key, Label::Retirement, &text, &signature).is_ok());

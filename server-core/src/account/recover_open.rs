@@ -4,7 +4,7 @@ use shared::{
     AccountId,
     http::{RecoverOpen, RecoverOpened},
     label::Label,
-    signature,
+    signature, signed_text,
 };
 
 use super::{
@@ -59,7 +59,7 @@ fn open(
     let account = rows::by_id(sql, id)?;
     // Unknown names are verified too, under a key that is nobody's.
     let key = account.as_ref().map_or(NOBODY, |account| account.recovery);
-    let text = [&id.as_bytes()[..], nonce].concat();
+    let text = signed_text::recovery(id, nonce);
     let signature = request.signature.array().unwrap_or([0; 64]);
     let fits = signature::verify(&key, Label::RecoveryOpen, &text, &signature).is_ok();
     let account = account.filter(|_| fits).ok_or(RecoverOpenError::Kit)?;
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(known.response.0.len(), unknown.response.0.len());
         assert_eq!(unknown.account_id, start(&mut world, "NOBODY").unwrap().answer.account_id);
         for (started, key) in [(&known, &SigningKey::from_bytes(&[1; 32])), (&unknown, &person.recovery)] {
-            let text = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+            let text = signed_text::recovery(started.account_id, started.nonce.as_slice());
             let open = RecoverOpen {
                 recover_id: started.recover_id.clone(),
                 signature: signature::sign(key, Label::RecoveryOpen, &text).into(),
@@ -121,7 +121,7 @@ mod tests {
         let peer = world.peer.clone();
         let started = world.write(|sql, context| recover_start(sql, context, &peer, &request)).unwrap().answer;
         world.now.0 += world.rules.attempt;
-        let text = [&person.account.as_bytes()[..], started.nonce.as_slice()].concat();
+        let text = signed_text::recovery(person.account, started.nonce.as_slice());
         let signature = signature::sign(&person.recovery, Label::RecoveryOpen, &text).into();
         let open = RecoverOpen { recover_id: started.recover_id, signature };
         assert_eq!(code(world.write(|sql, context| recover_open(sql, context, &open))), Code::AttemptExpired);

@@ -4,7 +4,7 @@ use shared::{
     frame::{InboxBody, Retired},
     http::Logout,
     label::Label,
-    signature,
+    signature, signed_text,
 };
 
 use super::{Session, rows};
@@ -35,7 +35,7 @@ pub fn logout(sql: &mut dyn Sql, context: &mut Context<'_>, session: &Session, r
     if let Some(retirement) = &request.retire {
         let id = session.device.ok_or(LogoutError::NoDevice)?;
         let device = device::rows::living(sql, id)?.ok_or(LogoutError::NoDevice)?;
-        let text = [&session.account.as_bytes()[..], id.as_bytes()].concat();
+        let text = signed_text::retirement(session.account, id);
         let signature = retirement.array().ok_or(LogoutError::Signature)?;
         signature::verify(&device.key, Label::Retirement, &text, &signature).map_err(|_| LogoutError::Signature)?;
         announce.extend(device::rows::retire(sql, context.now, session.account, id)?);
@@ -78,7 +78,7 @@ mod tests {
         let mut world = World::new();
         let (_, browser) = world.register("alice");
         let account = browser.session.account();
-        let text = [&account.as_bytes()[..], browser.id().as_bytes()].concat();
+        let text = signed_text::retirement(account, browser.id());
         let signed: Bytes = signature::sign(&browser.mls.key, Label::Retirement, &text).into();
         let wrong: Bytes = signature::sign(&browser.mls.key, Label::DeviceLogin, &text).into();
         for bad in [wrong, Bytes(vec![1; 63])] {

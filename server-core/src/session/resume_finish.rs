@@ -4,7 +4,7 @@ use shared::{
     DeviceId,
     http::{Bound, ResumeFinish},
     label::Label,
-    signature,
+    signature, signed_text,
 };
 
 use super::{Issued, Session, rows};
@@ -55,7 +55,7 @@ fn renew(
     let (id, challenge) = state.split_at_checked(16).ok_or(ResumeFinishError::Attempt)?;
     let id = DeviceId::from_slice(id).ok_or(ResumeFinishError::Attempt)?;
     let device = device::rows::living(sql, id)?.ok_or(ResumeFinishError::Device)?;
-    let text = [request.resume_id.as_slice(), challenge].concat();
+    let text = signed_text::resume(request.resume_id.as_slice(), challenge);
     let signature = request.signature.array().ok_or(ResumeFinishError::Signature)?;
     signature::verify(&device.key, Label::DeviceResume, &text, &signature).map_err(|_| ResumeFinishError::Signature)?;
     let account = by_id(sql, device.account)?.ok_or(ResumeFinishError::Device)?;
@@ -100,7 +100,7 @@ mod tests {
         let start = |world: &mut World, device_id| {
             world.write(|sql, context| resume_start(sql, context, &peer, &ResumeStart { device_id })).unwrap().answer
         };
-        let text = |id: &Bytes, challenge: &Bytes| [id.as_slice(), challenge.as_slice()].concat();
+        let text = |id: &Bytes, challenge: &Bytes| signed_text::resume(id.as_slice(), challenge.as_slice());
         let sign = |text: &[u8]| Bytes::from(signature::sign(&browser.mls.key, Label::DeviceResume, text));
 
         let unknown = start(&mut world, DeviceId([1; 16]));

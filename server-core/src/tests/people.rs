@@ -16,7 +16,7 @@ use shared::{
     },
     label::Label,
     policy::Policy,
-    signature,
+    signature, signed_text,
     statement::{Content, StatedDevice, Statement, hash_of_secrets},
 };
 
@@ -208,7 +208,7 @@ impl World {
         let peer = self.peer.clone();
         let start = ResumeStart { device_id: mls.id() };
         let started = self.write(|sql, context| session::resume_start(sql, context, &peer, &start))?.answer;
-        let text = [started.resume_id.as_slice(), started.challenge.as_slice()].concat();
+        let text = signed_text::resume(started.resume_id.as_slice(), started.challenge.as_slice());
         let signature = signature::sign(&mls.key, Label::DeviceResume, &text).into();
         let finish = ResumeFinish { resume_id: started.resume_id, signature };
         self.write(|sql, context| session::resume_finish(sql, context, with, &finish))
@@ -236,7 +236,7 @@ impl World {
         let peer = self.peer.clone();
         let start = RecoverStart { username: person.handle.clone(), request: request.into() };
         let started = self.write(|sql, context| account::recover_start(sql, context, &peer, &start))?.answer;
-        let text = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+        let text = signed_text::recovery(started.account_id, started.nonce.as_slice());
         let open = RecoverOpen {
             recover_id: started.recover_id.clone(),
             signature: signature::sign(key, Label::RecoveryOpen, &text).into(),

@@ -145,7 +145,7 @@ async fn conversations(alice: &mut Browser<'_>, bob: &mut Browser<'_>, conversat
     alice.mls.clear(alice.groups.get_mut(&conversation).unwrap());
     // Whoever retired all devices can't be reached.
     let mut carol = register(alice.app, "carol").await;
-    let text = [&carol.person.account.as_bytes()[..], carol.id().as_bytes()].concat();
+    let text = shared::signed_text::retirement(carol.person.account, carol.id());
     let retire = Logout { retire: Some(shared::signature::sign(&carol.mls.key, Label::Retirement, &text).into()) };
     assert_eq!(carol.send(carol.request("POST", "/auth/logout").json(&retire)).await.status, 200);
     seen.is(Code::NoPackages, alice.claim(carol.person.account, conversation, 2).await.code());

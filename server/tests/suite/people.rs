@@ -19,7 +19,7 @@ use shared::{
     },
     label::Label,
     policy::Policy,
-    signature,
+    signature, signed_text,
     statement::{Content, StatedDevice, Statement, hash_of_secrets},
 };
 use tokio::{net::TcpStream, time::timeout};
@@ -281,7 +281,7 @@ impl<'a> Browser<'a> {
         let start = ResumeStart { device_id: self.id() };
         let answer = self.send(self.request("POST", "/auth/resume/start").json(&start)).await;
         let started: ResumeStarted = answer.parse();
-        let text = [started.resume_id.as_slice(), started.challenge.as_slice()].concat();
+        let text = signed_text::resume(started.resume_id.as_slice(), started.challenge.as_slice());
         let signature = signature::sign(&self.mls.key, label, &text).into();
         let finish = ResumeFinish { resume_id: started.resume_id, signature };
         self.send(self.request("POST", "/auth/resume/finish").json(&finish)).await
@@ -292,7 +292,7 @@ impl<'a> Browser<'a> {
         let (state, request) = Registering::start(&mut SystemRandom, password);
         let start = RecoverStart { username: self.person.handle.clone(), request: request.into() };
         let started: RecoverStarted = self.send(self.request("POST", "/auth/recover/start").json(&start)).await.parse();
-        let text = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+        let text = signed_text::recovery(started.account_id, started.nonce.as_slice());
         let signed = signature::sign(&self.person.recovery, Label::RecoveryOpen, &text).into();
         let open = RecoverOpen { recover_id: started.recover_id.clone(), signature: signed };
         let opened: RecoverOpened = self.send(self.request("POST", "/auth/recover/open").json(&open)).await.parse();

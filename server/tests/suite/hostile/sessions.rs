@@ -12,7 +12,7 @@ use shared::{
     frame::ServerFrame,
     http::{Logout, RecoverOpen, RecoverOpened, RecoverStart, RecoverStarted},
     label::Label,
-    signature,
+    signature, signed_text,
 };
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite;
@@ -216,7 +216,7 @@ async fn recovery(browser: &mut Browser<'_>, handle: &str) -> RecoverStarted {
 }
 
 fn opened_by(browser: &Browser<'_>, started: &RecoverStarted) -> RecoverOpen {
-    let text = [&started.account_id.as_bytes()[..], started.nonce.as_slice()].concat();
+    let text = signed_text::recovery(started.account_id, started.nonce.as_slice());
     let signed = signature::sign(&browser.person.recovery, Label::RecoveryOpen, &text).into();
     RecoverOpen { recover_id: started.recover_id.clone(), signature: signed }
 }
