@@ -74,6 +74,17 @@ impl TestApp {
         TlsConnector::from(config).connect(ServerName::try_from("localhost").unwrap(), stream).await
     }
 
+    /// Waits until so many sockets are left; panics with `why` when there are more for so long.
+    pub(crate) async fn sockets_left(&self, most: usize, within: Duration, why: &str) {
+        let server = self.server.as_ref().unwrap();
+        let gone = async {
+            while server.sockets() > most {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(within, gone).await.expect(why);
+    }
+
     /// Stops in good order; says how long it took.
     pub(crate) async fn stop(&mut self) -> Duration {
         let start = tokio::time::Instant::now();

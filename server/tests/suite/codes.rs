@@ -314,13 +314,7 @@ async fn slow(alice: &mut Browser<'_>, conversation: ConversationId, seen: &mut 
             }
         }
     });
-    let server = alice.app.server.as_ref().unwrap();
-    let given_up = async {
-        while server.sockets() > 0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), given_up).await.expect("the server gives a stalled reader up");
+    alice.app.sockets_left(0, Duration::from_secs(20), "the server gives a stalled reader up").await;
     let mut last = None;
     while let Some(Ok(message)) = futures_util::StreamExt::next(&mut read).await {
         if let Message::Binary(bytes) = message {

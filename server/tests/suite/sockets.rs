@@ -9,19 +9,13 @@ use shared::{
     frame::{ClientFrame, Cursor, Fetch, InboxBody, ServerFrame},
 };
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     app::{Setup, TestApp},
     people::{Socket, register},
+    wire::status,
 };
-
-fn status(error: &tungstenite::Error) -> Option<u16> {
-    match error {
-        tungstenite::Error::Http(response) => Some(response.status().as_u16()),
-        _ => None,
-    }
-}
 
 #[tokio::test]
 async fn a_ticket_opens_one_socket_of_a_living_session() {
@@ -268,13 +262,7 @@ async fn a_reader_that_does_not_read_is_cut_and_harms_nobody() {
         a.until(|frame| matches!(frame, ServerFrame::Appended(appended) if appended.number == number).then_some(())).await;
     }
     assert!(start.elapsed() < Duration::from_secs(60));
-    let server = app.server.as_ref().unwrap();
-    let gone = async {
-        while server.sockets() > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), gone).await.expect("the stalled socket is cut");
+    app.sockets_left(1, Duration::from_secs(10), "the stalled socket is cut").await;
     drop(stalled);
 }
 
@@ -333,15 +321,9 @@ async fn silence_and_pings() {
     }
     answering.send(&ClientFrame::Ping(1)).await;
     answering.until(|frame| matches!(frame, ServerFrame::Pong(1)).then_some(())).await;
-    let server = app.server.as_ref().unwrap();
-    assert_eq!(server.sockets(), 1);
+    assert_eq!(app.server.as_ref().unwrap().sockets(), 1);
     // Nothing is read any more, so no ping is answered.
-    let gone = async {
-        while server.sockets() > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(Duration::from_secs(15), gone).await.expect("a silent socket is ended");
+    app.sockets_left(0, Duration::from_secs(15), "a silent socket is ended").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use shared::Code;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio_tungstenite::tungstenite;
 
 use crate::app::TestApp;
 
@@ -131,4 +132,12 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let headers =
         lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
     Some(Answer { status, headers: headers.collect(), body: bytes[end + 4..].to_vec() })
+}
+
+/// What a refused handshake of a socket was answered with.
+pub(crate) fn status(error: &tungstenite::Error) -> Option<u16> {
+    match error {
+        tungstenite::Error::Http(response) => Some(response.status().as_u16()),
+        _ => None,
+    }
 }

@@ -5,7 +5,7 @@ use shared::{
     frame::{ClientFrame, ServerFrame},
     limits,
 };
-use tokio::time::{Duration, Instant, timeout};
+use tokio::time::{Duration, Instant};
 
 use super::raw::{BINARY, CLOSE, Heard, PING, PONG, Raw, RawSocket, TEXT};
 use crate::{
@@ -170,13 +170,7 @@ async fn attack_71_frames_that_break_the_protocol() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let server = app.server.as_ref().unwrap();
-    let gone = async {
-        while server.sockets() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), gone).await.expect("a socket was left behind");
+    app.sockets_left(0, Duration::from_secs(10), "a socket was left behind").await;
 }
 
 /// What was wrong, if anything.
@@ -253,13 +247,7 @@ async fn attack_71_bytes_one_by_one_and_half_a_frame() {
     let whole = Raw::new(BINARY, &ping(6)).bytes();
     socket.write(&whole[..whole.len() - 1]).await;
     drop(socket);
-    let server = app.server.as_ref().unwrap();
-    let gone = async {
-        while server.sockets() > 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(10), gone).await.expect("a broken socket is forgotten");
+    app.sockets_left(0, Duration::from_secs(10), "a broken socket is forgotten").await;
 }
 
 #[tokio::test]

@@ -15,25 +15,17 @@ use shared::{
     signature, signed_text,
 };
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite;
 
 use crate::{
     app::{Setup, TestApp},
     people::{Browser, Socket, login_finish, register},
     speaking::login::Registering,
-    wire::Request,
+    wire::{Request, status},
 };
 
 const SESSION: &str = "__Host-session-0";
 /// What ends must end within this on every socket.
 const SOON: Duration = Duration::from_secs(1);
-
-fn status(error: &tungstenite::Error) -> Option<u16> {
-    match error {
-        tungstenite::Error::Http(response) => Some(response.status().as_u16()),
-        _ => None,
-    }
-}
 
 #[tokio::test]
 async fn attack_63_of_fourteen_origins_only_our_own_opens_a_socket() {
