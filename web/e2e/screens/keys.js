@@ -5,6 +5,19 @@ import { until } from '../until.js';
 
 const inFocus = (page, name) => until(`the focus on "${name}"`, async () => (await focused(page)) === name);
 
+/** A button by the keyboard. */
+async function press(page, name) {
+  await (await on.find(page, 'button', name)).focus();
+  await page.keyboard.press('Enter');
+}
+
+/** Opens the dialog for a new chat and types whom it is with, by the keyboard. */
+async function nameChat(page, name) {
+  await press(page, 'New chat');
+  await inFocus(page, 'who');
+  await page.keyboard.type(name);
+}
+
 export default [
   {
     name: 'the messages are one stop for Tab, and arrows go from one to the next',
@@ -54,10 +67,7 @@ export default [
     name: 'a dialog takes the focus and gives it back to what opened it',
     async run(t) {
       const page = await t.talk('main');
-      await (await on.find(page, 'button', 'New chat')).focus();
-      await page.keyboard.press('Enter');
-      await inFocus(page, 'who');
-      await page.keyboard.type('anna');
+      await nameChat(page, 'anna');
       await page.keyboard.press('Escape');
       await on.gone(page, 'dialog', 'New chat');
       await inFocus(page, 'New chat');
@@ -84,10 +94,7 @@ export default [
     name: 'a chat that was just started is open, first in the list and ready to write in',
     async run(t) {
       const page = await t.talk('main');
-      await (await on.find(page, 'button', 'New chat')).focus();
-      await page.keyboard.press('Enter');
-      await inFocus(page, 'who');
-      await page.keyboard.type('anna');
+      await nameChat(page, 'anna');
       await page.keyboard.press('Enter');
       await until('the chat', () => page.evaluate(() => document.querySelector('#talk h2')?.textContent === 'anna'));
       const first = await page.evaluate(() => { const link = document.querySelector('nav li a'); return [link.querySelector('.name').textContent, new URL(link.href).pathname]; });
@@ -102,8 +109,7 @@ export default [
     name: 'the safety number opens and closes by keyboard, and the focus returns',
     async run(t) {
       const page = await t.talk('main');
-      await (await on.find(page, 'button', 'Safety number')).focus();
-      await page.keyboard.press('Enter');
+      await press(page, 'Safety number');
       await until('the numbers', () => page.evaluate(() => document.querySelectorAll('.aside .digits span').length === 12));
       await page.keyboard.press('Escape');
       await until('the pane to close', () => page.evaluate(() => document.querySelector('.aside') === null));
