@@ -45,7 +45,8 @@ enum Job<T> {
 pub struct StoreThreads {
     writer: mpsc::Sender<Job<Task>>,
     writing: Thread,
-    readers: mpsc::Sender<Job<Read>>,
+    /// Nothing is the end, as [`Job::Stop`].
+    readers: mpsc::Sender<Option<Read>>,
     world: Arc<World>,
     hub: Arc<Hub>,
 }
@@ -109,7 +110,7 @@ impl StoreThreads {
     /// Ends the threads once everything queued so far is done; later operations are told `unavailable`.
     pub async fn stop(&self) {
         for _ in 0..READERS {
-            let _ = self.readers.send(Job::Stop).await;
+            let _ = self.readers.send(None).await;
         }
         let _ = self.writer.send(Job::Stop).await;
         self.writing.unpark();
@@ -194,7 +195,7 @@ impl StoreThreads {
             let outcome = store.read(|sql| world.with(|context| operation(&mut Watching { sql, wrote: &mut wrote }, context)));
             let _ = tell.send(outcome.map(|done| Seen { answer: done.answer, wrote }));
         });
-        self.readers.try_send(Job::Run(job)).map_err(|_| busy("the readers' queue is full or closed"))?;
+        self.readers.try_send(Some(job)).map_err(|_| busy("the readers' queue is full or closed"))?;
         told.await.unwrap_or_else(|_| Err(busy("the readers are gone")))
     }
 }
@@ -279,13 +280,12 @@ fn linger<T>(jobs: &mut mpsc::Receiver<Job<T>>, queued: &mut Vec<Job<T>>) {
     }
 }
 
-fn read(mut store: Store, jobs: &Mutex<mpsc::Receiver<Job<Read>>>) {
+fn read(mut store: Store, jobs: &Mutex<mpsc::Receiver<Option<Read>>>) {
     loop {
+        // The lock is let go before the job runs: the other readers wait for it.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
-        match job {
-            Some(Job::Run(job) | Job::Later(job)) => job(&mut store),
-            Some(Job::Stop) | None => return,
-        }
+        let Some(job) = job.flatten() else { return };
+        job(&mut store);
     }
 }
 
