@@ -14,4 +14,5 @@ pub mod judge;
 pub mod regression;
 pub mod sender_data;
 pub mod server;
+pub mod stage;
 pub mod world;

@@ -1,6 +1,6 @@
 //! The malicious server: attacks on real client cores over the real server core. docs/ATTACKS.md lists every one.
 //!
-//! `stage` moves what the cores say, `tamper` lies on the way, `database` and `mutations` change what the server holds, `insider`
+//! The stage of `sim` moves what the cores say, its hooks and `tamper` lie on the way, `database` changes what the server holds, `insider`
 //! is a member without our checks, `forge` makes identities, `oracle` judges what honest people see in the end.
 #![expect(
     clippy::unwrap_used,

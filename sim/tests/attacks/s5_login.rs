@@ -136,7 +136,7 @@ fn attack_57_record_at_another_server() {
     let (database, store) = second.database.fork();
     database.sql.execute("DELETE FROM store_meta", []).unwrap();
     let rng = rand_chacha::ChaCha20Rng::clone(&second.rng);
-    second.server = sim::server::Server::over(store, None, keys, sim::server::open_rules(), rng, second.now);
+    second.server = Some(sim::server::Server::over(store, None, keys, sim::server::open_rules(), rng, second.now));
     second.database = database;
     assert_eq!(second.try_login("alice").1.unwrap_err().code, "invalid_credentials");
     assert!(first.try_login("alice").1.is_ok());

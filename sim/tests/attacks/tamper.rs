@@ -1,30 +1,10 @@
-//! The frame mutator: hooks on everything that crosses between a core and the server, and what an attacker does with the shared
-//! wire types there. A hook that says nothing drops; one that says more than it was given forges or replays.
+//! What an attacker does with the shared wire types in the hooks of the stage.
 
-use client_core::HttpRequest;
 use shared::{
     Bytes, codec,
-    frame::{ClientFrame, Row, ServerFrame},
+    frame::{Row, ServerFrame},
 };
 use sim::server::Response;
-
-type Up = Box<dyn FnMut(usize, ClientFrame) -> Vec<ClientFrame>>;
-type Down = Box<dyn FnMut(usize, ServerFrame) -> Vec<ServerFrame>>;
-type Request = Box<dyn FnMut(usize, &mut HttpRequest) -> bool>;
-type Answer = Box<dyn FnMut(usize, &str, &mut Response)>;
-
-/// The hooks; none of them: an honest server.
-#[derive(Default)]
-pub(crate) struct Tamper {
-    /// A browser's frame.
-    pub(crate) up: Option<Up>,
-    /// A frame for a browser.
-    pub(crate) down: Option<Down>,
-    /// A browser's request; false: it never arrives.
-    pub(crate) request: Option<Request>,
-    /// An answer for a browser, with the path that was asked.
-    pub(crate) answer: Option<Answer>,
-}
 
 /// One bit changes.
 pub(crate) fn flip(bytes: &Bytes, bit: usize) -> Bytes {

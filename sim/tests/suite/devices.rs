@@ -15,7 +15,7 @@ use crate::town::{PASSWORD, Town};
 
 /// Leaves of a conversation, and how many of them are of devices that are gone.
 fn leaves(town: &mut Town, conversation: ConversationId) -> (usize, usize) {
-    town.server.as_mut().unwrap().look(|sql| {
+    town.server().look(|sql| {
         let text = "SELECT l.conv_id, d.gone_ms IS NOT NULL FROM conv_leaf l JOIN device d ON d.device_id = l.device_id";
         let rows = sql.query(text, &[]).unwrap().into_iter();
         let all = rows.map(|mut row| (row.take::<[u8; 16]>().unwrap(), row.take::<u64>().unwrap()));
@@ -25,7 +25,7 @@ fn leaves(town: &mut Town, conversation: ConversationId) -> (usize, usize) {
 }
 
 fn trust(town: &Town, at: usize, conversation: ConversationId) -> Trust {
-    let list = town.devices[at].client.as_ref().unwrap().conversations();
+    let list = town.client(at).conversations();
     list.into_iter().find(|here| here.id == conversation).unwrap().trust
 }
 
@@ -56,7 +56,7 @@ fn a_device_that_a_newer_statement_drops_is_removed_before_more_is_sealed_for_it
     let phone = town.log_in("alice");
     let id = town.chat(alice, "bob");
     let mut sent = vec![town.say(phone, id, "one")];
-    let (slot, store) = town.devices[phone].disk.as_ref().unwrap();
+    let (slot, store) = town.browsers[phone].disk.as_ref().unwrap();
     let (slot, batches) = (slot.clone(), store.export().unwrap());
     sent.push(town.say(phone, id, "two"));
     // The phone's profile is put back to an older copy, and nobody else of the account is there.
@@ -66,7 +66,7 @@ fn a_device_that_a_newer_statement_drops_is_removed_before_more_is_sealed_for_it
     for batch in &batches {
         older.apply(batch).unwrap();
     }
-    town.devices[phone].disk = Some((slot, older));
+    town.browsers[phone].disk = Some((slot, older));
     town.open(phone);
     town.close(bob);
     town.command(phone, Command::Unlock { password: PASSWORD.into() }).unwrap();
@@ -117,10 +117,10 @@ fn two_statements_under_one_number_are_an_alarm_and_hold_what_is_written() {
     town.start();
     let alarm = |town: &Town, at: usize| {
         let named = |line: &Option<SystemLine>| matches!(line, Some(SystemLine::StatementsDiffer { name }) if name == "alice");
-        town.page(at, id).iter().filter(|message| named(&message.system)).count()
+        town.messages(at, id).iter().filter(|message| named(&message.system)).count()
     };
     assert_eq!((alarm(&town, bob), trust(&town, bob, id)), (1, Trust::Changed));
-    let evidence = town.devices[bob].disk.as_ref().unwrap().1.load().unwrap();
+    let evidence = town.browsers[bob].disk.as_ref().unwrap().1.load().unwrap();
     assert!(evidence.rows.iter().any(|row| row.key.starts_with(b"conflict ")), "both signed statements are kept");
     sent.push(town.say(bob, id, "two"));
     assert_eq!(town.log(id), sent[..1], "nothing was sealed");

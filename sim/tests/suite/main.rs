@@ -1,5 +1,5 @@
 //! Real cores and the real server over whole scenes, without a network that loses anything.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod devices;
 mod restore;

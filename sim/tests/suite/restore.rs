@@ -74,7 +74,7 @@ fn who_waits_for_another_ones_commit_is_served_when_he_is_back() {
     town.close(bob);
     town.put_back();
     town.open(bob);
-    let waiting = town.devices[bob].client.as_ref().unwrap().state().waiting;
+    let waiting = town.client(bob).state().waiting;
     assert!(waiting > 0, "only alice can lead the server to that epoch: it is shown as waiting");
     town.open(alice);
     town.holds(id, &[alice, bob], &sent);
@@ -107,7 +107,7 @@ fn inbox_and_settings_begin_again_with_the_servers_numbers() {
     let second = town.chat(carol, "bob");
     let sent = vec![town.say(carol, second, "a Welcome with a number that bob has seen before")];
     town.holds(second, &[bob, carol, phone], &sent);
-    let there = town.devices[phone].client.as_ref().unwrap().conversations();
+    let there = town.client(phone).conversations();
     let with_alice = there.iter().find(|conversation| conversation.id == first).unwrap();
     assert_eq!(with_alice.state, ConversationStatus::Ready);
     assert!(with_alice.verified, "the mark was written again");

@@ -3,7 +3,7 @@
 
 use std::sync::Mutex;
 
-use client_core::{HttpRequest, Method, Space};
+use client_core::{Method, Space};
 use ed25519_dalek::SigningKey;
 use mls::{
     Provider, Store,
@@ -19,7 +19,7 @@ use mls::{
 use sha2::{Digest as _, Sha256};
 use shared::{Bytes, ConversationId, DeviceId, MessageId, authenticated::CommitData, codec, http, label::Label, signature};
 
-use crate::table::Table;
+use sim::stage::Stage;
 
 /// What is spoiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ struct Me {
 }
 
 /// A commit by the member behind this browser, whose own core is dead, as its request. `generation` is the group's.
-pub(crate) fn commit(table: &Table, at: usize, conversation: ConversationId, generation: u32, how: Spoil) -> http::Commit {
+pub(crate) fn commit(table: &Stage, at: usize, conversation: ConversationId, generation: u32, how: Spoil) -> http::Commit {
     let snapshot = table.browsers[at].disk.as_ref().unwrap().1.load().unwrap();
     let mut rows = vec![];
     let mut me = None;
@@ -246,10 +246,9 @@ pub(crate) fn commit(table: &Table, at: usize, conversation: ConversationId, gen
 }
 
 /// Makes it and posts it; the status of the answer.
-pub(crate) fn disturb(table: &mut Table, at: usize, conversation: ConversationId, generation: u32, how: Spoil) -> u16 {
-    table.kill(at);
+pub(crate) fn disturb(table: &mut Stage, at: usize, conversation: ConversationId, generation: u32, how: Spoil) -> u16 {
+    table.close(at);
     let commit = commit(table, at, conversation, generation, how);
     let path = format!("/api/conversations/{conversation}/commits");
-    let body = Some((http::CBOR, codec::encode(&commit)));
-    table.post(at, &HttpRequest { id: 0, method: Method::Post, path, body }).status
+    table.raw(at, Method::Post, &path, Some((http::CBOR, codec::encode(&commit)))).status
 }
