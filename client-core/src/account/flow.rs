@@ -312,9 +312,7 @@ impl<K: Stretch> Client<K> {
             }
             Step::EnrolRefreshing { opened } => {
                 let secrets: Secrets = http::json(answer)?;
-                let account = opened.newest.content().account;
-                // The root key is known: only vault and statements have moved.
-                let reopened = reopen(account, &secrets, *opened).map_err(cannot_unwrap)?;
+                let reopened = vault::reopen(*opened, &secrets).map_err(cannot_unwrap)?;
                 self.admit(now, reopened)
             }
             Step::RegisterStoring { .. } | Step::UnlockStoring | Step::EnrolStoring { .. } | Step::Moving => {
@@ -498,39 +496,6 @@ impl<K: Stretch> Client<K> {
             self.answer(flow.command, Ok(Answer::Done));
         }
     }
-}
-
-/// The belongings again, under the root key that is already open.
-fn reopen(account: AccountId, secrets: &Secrets, before: Opened) -> Result<Opened, CannotUnwrap> {
-    let chain = statement::verify_chain(
-        Some(&before.newest),
-        secrets
-            .statements
-            .iter()
-            .map(Bytes::as_slice)
-            .skip(usize::try_from(before.newest.content().number).unwrap_or(usize::MAX)),
-    )
-    .map_err(|_| CannotUnwrap)?;
-    let stated = chain.newest.content();
-    let wraps = secrets.wraps.iter().map(|wrap| wrap.sealed.as_slice());
-    if stated.generation != before.root.generation
-        || stated.vault_number != secrets.vault_number
-        || stated.secrets != statement::hash_of_secrets(wraps, secrets.vault.as_slice())
-    {
-        return Err(CannotUnwrap);
-    }
-    let place = crate::sealed::vault_place(account, before.root.generation, secrets.vault_number);
-    let plain =
-        crate::sealed::open(&before.root.key(Label::Vault), &place, secrets.vault.as_slice()).map_err(|_| CannotUnwrap)?;
-    let vault: vault::Vault = shared::codec::decode(&Zeroizing::new(plain)).map_err(|_| CannotUnwrap)?;
-    Ok(Opened {
-        vault,
-        vault_number: secrets.vault_number,
-        wraps: secrets.wraps.clone(),
-        sealed_vault: secrets.vault.clone(),
-        newest: chain.newest,
-        ..before
-    })
 }
 
 fn check_password(password: &str) -> Move {

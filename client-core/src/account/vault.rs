@@ -119,19 +119,38 @@ pub(crate) struct Opened {
 pub(crate) fn open(account: AccountId, secrets: &Secrets, kind: WrapKind, key: &derive::Key) -> Result<Opened, CannotUnwrap> {
     let chain = statement::verify_chain(None, secrets.statements.iter().map(Bytes::as_slice)).map_err(|_| CannotUnwrap)?;
     let stated = chain.newest.content();
-    let wraps = secrets.wraps.iter().map(|wrap| wrap.sealed.as_slice());
-    if stated.account != account
-        || stated.vault_number != secrets.vault_number
-        || stated.secrets != statement::hash_of_secrets(wraps, secrets.vault.as_slice())
-    {
+    if stated.account != account || !names(&chain.newest, secrets) {
         return Err(CannotUnwrap);
     }
     let wrap = secrets.wraps.iter().find(|w| w.kind == kind && w.generation == stated.generation).ok_or(CannotUnwrap)?;
     let place = sealed::wrap_place(account, kind, wrap.generation, wrap.record);
     let secret = Zeroizing::new(sealed::open(key, &place, wrap.sealed.as_slice()).map_err(|_| CannotUnwrap)?);
     let secret: [u8; 32] = secret.as_slice().try_into().map_err(|_| CannotUnwrap)?;
-    let root = Root { secret: Zeroizing::new(secret), generation: wrap.generation };
-    let place = sealed::vault_place(account, root.generation, secrets.vault_number);
+    below(Root { secret: Zeroizing::new(secret), generation: wrap.generation }, chain.newest, secrets)
+}
+
+/// The same again, under the root key that is open already: only vault, wraps and statements have moved.
+pub(crate) fn reopen(before: Opened, secrets: &Secrets) -> Result<Opened, CannotUnwrap> {
+    let known = usize::try_from(before.newest.content().number).unwrap_or(usize::MAX);
+    let new = secrets.statements.iter().map(Bytes::as_slice).skip(known);
+    let chain = statement::verify_chain(Some(&before.newest), new).map_err(|_| CannotUnwrap)?;
+    if chain.newest.content().generation != before.root.generation || !names(&chain.newest, secrets) {
+        return Err(CannotUnwrap);
+    }
+    below(before.root, chain.newest, secrets)
+}
+
+/// Is this what the statement names?
+fn names(newest: &Statement, secrets: &Secrets) -> bool {
+    let stated = newest.content();
+    let wraps = secrets.wraps.iter().map(|wrap| wrap.sealed.as_slice());
+    stated.vault_number == secrets.vault_number && stated.secrets == statement::hash_of_secrets(wraps, secrets.vault.as_slice())
+}
+
+/// Opens what lies below the root key.
+fn below(root: Root, newest: Statement, secrets: &Secrets) -> Result<Opened, CannotUnwrap> {
+    let stated = newest.content();
+    let place = sealed::vault_place(stated.account, root.generation, secrets.vault_number);
     let plain =
         Zeroizing::new(sealed::open(&root.key(Label::Vault), &place, secrets.vault.as_slice()).map_err(|_| CannotUnwrap)?);
     let vault: Vault = codec::decode(&plain).map_err(|_| CannotUnwrap)?;
@@ -146,7 +165,7 @@ pub(crate) fn open(account: AccountId, secrets: &Secrets, kind: WrapKind, key: &
         identity,
         wraps: secrets.wraps.clone(),
         sealed_vault: secrets.vault.clone(),
-        newest: chain.newest,
+        newest,
     })
 }
 
@@ -222,6 +241,33 @@ mod tests {
             assert_eq!(opened.vault.store(DEVICE), Some(&Bytes(vec![7; 32])));
             assert_eq!(opened.vault.store(DeviceId([5; 16])), None);
             assert!(open(ACCOUNT, &secrets, kind, &key(byte ^ 1)).is_err(), "the key of the other wrap");
+        }
+    }
+
+    #[test]
+    fn what_has_moved_opens_under_the_root_that_is_open_if_the_chain_goes_on() {
+        let first = made(&HONEST);
+        let opened = || open(ACCOUNT, &first, WrapKind::Password, &key(10)).ok().unwrap();
+        let before = opened();
+        let mut entropy = Entropy::new([10; 32]);
+        let moved = |vault_number: u64, previous: [u8; 32], generation: u32, entropy: &mut Entropy| {
+            let sealed = before.vault.seal(&before.root, ACCOUNT, 6, entropy);
+            let hash = statement::hash_of_secrets(first.wraps.iter().map(|wrap| wrap.sealed.as_slice()), &sealed);
+            let content =
+                Content { number: 2, previous, generation, vault_number, secrets: hash, ..before.newest.content().clone() };
+            let second = content.sign(&before.identity, None).unwrap();
+            let statements = vec![first.statements[0].clone(), second.as_bytes().into()];
+            Secrets { wraps: first.wraps.clone(), vault: sealed.into(), vault_number: 6, statements }
+        };
+        let again = reopen(opened(), &moved(6, before.newest.hash(), 1, &mut entropy)).ok().unwrap();
+        assert_eq!((again.vault_number, again.newest.content().number), (6, 2));
+        assert_eq!((&*again.root.secret, again.identity.to_bytes()), (&[8; 32], [3; 32]));
+        for (name, vault_number, previous, generation) in [
+            ("another chain", 6, [9; 32], 1),
+            ("another vault than the one it names", 7, before.newest.hash(), 1),
+            ("another root", 6, before.newest.hash(), 2),
+        ] {
+            assert!(reopen(opened(), &moved(vault_number, previous, generation, &mut entropy)).is_err(), "{name}");
         }
     }
 
