@@ -39,6 +39,17 @@ pub(crate) struct Flow<K: Stretch> {
     stay: bool,
     step: Step<K>,
     retries: u8,
+    touched: Touched,
+}
+
+/// What a way in has done to the store of this browser so far.
+#[derive(Clone, Copy)]
+enum Touched {
+    Nothing,
+    /// Made it.
+    Made,
+    /// Opened the one that was here.
+    Opened,
 }
 
 enum Step<K: Stretch> {
@@ -129,7 +140,7 @@ impl<K: Stretch> Client<K> {
     }
 
     fn begin(&mut self, command: u64, stay: bool, step: Step<K>, draft: Draft) -> Move {
-        self.flow = Some(Flow { command, stay, step, retries: 0 });
+        self.flow = Some(Flow { command, stay, step, retries: 0, touched: Touched::Nothing });
         self.ask(draft);
         Ok(())
     }
@@ -196,22 +207,17 @@ impl<K: Stretch> Client<K> {
     pub(crate) fn flow_failed(&mut self, failure: Failure) {
         let Some(flow) = self.flow.take() else { return };
         self.flow_request = None;
-        match flow.step {
-            Step::RegisterStoring { .. } | Step::RegisterFinishing | Step::EnrolStoring { .. } => {
+        match flow.touched {
+            Touched::Nothing => {}
+            Touched::Made => {
                 self.session = None;
                 self.slot = None;
                 self.out.push_back(Output::CloseStore { wipe: true });
             }
-            Step::Enrolling { .. } | Step::EnrolRefreshing { .. } if !self.entered => {
-                self.session = None;
-                self.slot = None;
-                self.out.push_back(Output::CloseStore { wipe: true });
-            }
-            Step::UnlockStoring | Step::ResumeStarting | Step::ResumeFinishing if !self.entered => {
+            Touched::Opened => {
                 self.session = None;
                 self.out.push_back(Output::CloseStore { wipe: false });
             }
-            _ => {}
         }
         self.answer(flow.command, Err(failure));
     }
@@ -226,6 +232,12 @@ impl<K: Stretch> Client<K> {
     fn rest(&mut self, step: Step<K>) {
         if let Some(flow) = self.flow.as_mut() {
             flow.step = step;
+        }
+    }
+
+    fn touch(&mut self, touched: Touched) {
+        if let Some(flow) = self.flow.as_mut() {
+            flow.touched = touched;
         }
     }
 
@@ -405,6 +417,7 @@ impl<K: Stretch> Client<K> {
         {
             let key = derive::store_key(secret.as_slice(), account);
             self.out.push_back(Output::OpenStore { slot: Slot { stay, ..slot }, key, stay, fresh: None });
+            self.touch(Touched::Opened);
             self.rest(Step::UnlockStoring);
             return Ok(());
         }
@@ -431,6 +444,7 @@ impl<K: Stretch> Client<K> {
             stay,
             fresh: Some(Box::new(device.batch())),
         });
+        self.touch(Touched::Made);
     }
 
     /// The store asked for is open.

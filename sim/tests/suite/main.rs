@@ -4,3 +4,4 @@
 mod devices;
 mod restore;
 mod town;
+mod ways_in;
