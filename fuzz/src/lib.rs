@@ -6,14 +6,25 @@
 #![forbid(unsafe_code)]
 
 mod bodies;
+mod client_core;
+mod database;
 mod frames;
+mod lie;
+mod prepared;
+mod reader;
+mod rows;
+mod server_core;
 mod signed;
+mod splice;
+mod stage;
 mod words;
 
 /// One target.
 pub struct Target {
     /// Its name: of its folder in `corpus/` too.
     pub name: &'static str,
+    /// A run goes through whole cores, not one decoder: it takes milliseconds.
+    pub whole: bool,
     /// Takes any bytes; panics when a promise is broken.
     pub run: fn(&[u8]),
     /// Valid inputs to begin with.
@@ -21,12 +32,15 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 5] = [
-    Target { name: "client-frames", run: frames::client, seeds: frames::client_seeds },
-    Target { name: "server-frames", run: frames::server, seeds: frames::server_seeds },
-    Target { name: "bodies", run: bodies::run, seeds: bodies::seeds },
-    Target { name: "signed", run: signed::run, seeds: signed::seeds },
-    Target { name: "words", run: words::run, seeds: words::seeds },
+pub const TARGETS: [Target; 8] = [
+    Target { name: "client-frames", whole: false, run: frames::client, seeds: frames::client_seeds },
+    Target { name: "server-frames", whole: false, run: frames::server, seeds: frames::server_seeds },
+    Target { name: "bodies", whole: false, run: bodies::run, seeds: bodies::seeds },
+    Target { name: "signed", whole: false, run: signed::run, seeds: signed::seeds },
+    Target { name: "client-core", whole: true, run: client_core::run, seeds: client_core::seeds },
+    Target { name: "server-core", whole: true, run: server_core::run, seeds: server_core::seeds },
+    Target { name: "rows", whole: true, run: rows::run, seeds: rows::seeds },
+    Target { name: "words", whole: false, run: words::run, seeds: words::seeds },
 ];
 
 /// The target of this name.

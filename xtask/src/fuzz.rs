@@ -5,6 +5,7 @@
 
 use crate::{process, root};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,8 +24,10 @@ const FLAGS: [&str; 9] = [
 ];
 /// Named, so that procedural macros and build scripts are compiled without counters.
 const HOST: &str = "x86_64-unknown-linux-gnu";
-/// Inputs kept of a target: the smallest set with the same coverage is cut off here, largest first.
+/// Inputs kept of a target: those that add most.
 const KEPT: usize = 100;
+/// Of a target that goes through whole cores: the tests play them back.
+const KEPT_WHOLE: usize = 24;
 
 /// `fuzz [--seconds N] [target…]`: all of them, a minute each, when nothing is said.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -32,9 +35,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let binary = build()?;
     let mut rows = Vec::new();
     let mut failed = Vec::new();
-    for name in targets()?.into_iter().filter(|name| wanted.is_empty() || wanted.contains(name)) {
+    for target in targets()?.into_iter().filter(|target| wanted.is_empty() || wanted.contains(&target.name)) {
+        let name = target.name.clone();
         println!("\n== {name}, {seconds} s");
-        match target(&binary, &name, seconds) {
+        match run_one(&binary, &target, seconds) {
             Ok(line) => rows.push(format!("{name:<16} {line}")),
             Err(error) => {
                 println!("== {name}: {error:#}");
@@ -45,7 +49,8 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     println!("\ntarget           seconds  runs  branches  features  inputs kept");
     rows.iter().for_each(|row| println!("{row}"));
     if rows.is_empty() && failed.is_empty() {
-        bail!("no such target; they are {}", targets()?.join(", "));
+        let known: Vec<String> = targets()?.into_iter().map(|target| target.name).collect();
+        bail!("no such target; they are {}", known.join(", "));
     }
     if failed.is_empty() { Ok(()) } else { bail!("broke a promise: {} (inputs in fuzz/crashes)", failed.join(", ")) }
 }
@@ -66,15 +71,23 @@ fn parse(arguments: &[String]) -> Result<(u32, Vec<String>)> {
     Ok((seconds, wanted))
 }
 
-/// The names in `fuzz/src/lib.rs`: the table is the one list.
-fn targets() -> Result<Vec<String>> {
-    let text = fs::read_to_string(root::root().join("fuzz/src/lib.rs"))?;
-    Ok(names(&text))
+/// A target, and how many of its inputs are kept.
+#[derive(Debug, PartialEq, Eq)]
+struct Named {
+    name: String,
+    most: usize,
 }
 
-fn names(text: &str) -> Vec<String> {
+/// Those of `fuzz/src/lib.rs`: the table is the one list.
+fn targets() -> Result<Vec<Named>> {
+    let text = fs::read_to_string(root::root().join("fuzz/src/lib.rs"))?;
+    Ok(named(&text))
+}
+
+fn named(text: &str) -> Vec<Named> {
     let rows = text.lines().filter_map(|line| line.trim().strip_prefix("Target { name: \""));
-    rows.filter_map(|row| row.split('"').next()).map(str::to_owned).collect()
+    let most = |row: &str| if row.contains("whole: true") { KEPT_WHOLE } else { KEPT };
+    rows.filter_map(|row| Some(Named { name: row.split('"').next()?.to_owned(), most: most(row) })).collect()
 }
 
 fn build() -> Result<PathBuf> {
@@ -87,7 +100,7 @@ fn build() -> Result<PathBuf> {
 }
 
 /// Runs one target from its corpus and keeps the smallest corpus with the same coverage.
-fn target(binary: &Path, name: &str, seconds: u32) -> Result<String> {
+fn run_one(binary: &Path, Named { name, most }: &Named, seconds: u32) -> Result<String> {
     let crate_folder = root::root().join("fuzz");
     let corpus = crate_folder.join("corpus").join(name);
     let crashes = crate_folder.join("crashes").join(name);
@@ -107,7 +120,7 @@ fn target(binary: &Path, name: &str, seconds: u32) -> Result<String> {
     // An empty folder is not committed and says nothing.
     let _: std::io::Result<()> = fs::remove_dir(&crashes);
     let said = said?;
-    let kept = minimise(binary, name, &work, &corpus)?;
+    let kept = minimise(binary, name, *most, &work, &corpus)?;
     let (branches, features) = coverage(&said).context("the engine said nothing of its coverage")?;
     Ok(format!("{seconds:>7} {:>9} {branches:>9} {features:>9} {kept:>6}", runs(&said).unwrap_or(0)))
 }
@@ -118,27 +131,67 @@ fn engine(binary: &Path, name: &str, crashes: &Path) -> Command {
     command
 }
 
-/// Merges what was found into the fewest inputs with the same features.
-fn minimise(binary: &Path, name: &str, work: &Path, corpus: &Path) -> Result<usize> {
+/// Keeps the inputs that together reach most.
+fn minimise(binary: &Path, name: &str, most: usize, work: &Path, corpus: &Path) -> Result<usize> {
     let fresh = work.with_extension("merged");
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh)?;
+    let notes = work.with_extension("notes");
+    copy_all(corpus, work)?;
+    for old in [fresh.as_path(), corpus] {
+        if old.exists() {
+            fs::remove_dir_all(old)?;
+        }
+        fs::create_dir_all(old)?;
     }
-    fs::create_dir_all(&fresh)?;
+    if notes.exists() {
+        fs::remove_file(&notes)?;
+    }
     let mut merge = engine(binary, name, work);
-    merge.arg("-merge=1").args([&fresh, work, corpus]);
+    merge.arg("-set_cover_merge=1").arg(format!("-merge_control_file={}", notes.display())).args([&fresh, work]);
     process::tee(&mut merge)?;
-    let mut files: Vec<(u64, PathBuf)> = fs::read_dir(&fresh)?
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.metadata().ok()?.len(), entry.path())))
-        .collect();
-    files.sort();
-    fs::remove_dir_all(corpus)?;
-    fs::create_dir_all(corpus)?;
-    for (_, file) in files.iter().take(KEPT) {
-        fs::copy(file, corpus.join(file.file_name().unwrap_or_default()))?;
+    let kept = chosen(&fs::read_to_string(&notes)?, most);
+    for file in &kept {
+        let name = file.file_name().context("an input without a name")?;
+        fs::copy(file, corpus.join(name))?;
     }
-    Ok(files.len().min(KEPT))
+    fs::remove_dir_all(&fresh)?;
+    Ok(kept.len())
+}
+
+fn copy_all(from: &Path, into: &Path) -> Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), into.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
+/// From the engine's notes of a merge (two counts, the files, then `FT <file> <feature>…`): the file that reaches most, the
+/// one that adds most to it, and so on.
+fn chosen(notes: &str, most: usize) -> Vec<PathBuf> {
+    let mut lines = notes.lines();
+    let count: usize = lines.next().and_then(|line| line.trim().parse().ok()).unwrap_or(0);
+    lines.next();
+    let files: Vec<&str> = lines.by_ref().take(count).collect();
+    let mut left: Vec<(usize, BTreeSet<u64>)> = lines
+        .filter_map(|line| {
+            let mut words = line.strip_prefix("FT ")?.split_whitespace();
+            let file: usize = words.next()?.parse().ok()?;
+            Some((file, words.filter_map(|word| word.parse().ok()).collect()))
+        })
+        .collect();
+    let mut kept = Vec::new();
+    while kept.len() < most {
+        let Some(best) = left.iter().enumerate().max_by_key(|(_, (_, features))| features.len()).map(|(at, _)| at) else {
+            break;
+        };
+        let (file, reached) = left.swap_remove(best);
+        if reached.is_empty() {
+            break;
+        }
+        left.iter_mut().for_each(|(_, features)| features.retain(|feature| !reached.contains(feature)));
+        kept.extend(files.get(file).map(PathBuf::from));
+    }
+    kept
 }
 
 /// The last `cov: n ft: m` of the engine.
@@ -167,12 +220,22 @@ mod tests {
     }
 
     #[test]
+    fn what_adds_most_is_kept() {
+        let notes = "3\n0\na\nb\nc\nSTARTED 0 1\nFT 0 1 2\nCOV 0 1\nSTARTED 1 1\nFT 1 1 2 3 4\nSTARTED 2 1\nFT 2 4 5\nDONE\n";
+        assert_eq!(chosen(notes, 9), [PathBuf::from("b"), PathBuf::from("c")]);
+        assert_eq!(chosen(notes, 1), [PathBuf::from("b")]);
+        assert_eq!(chosen("", 9), [] as [PathBuf; 0]);
+    }
+
+    #[test]
     fn options_and_names() {
         let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(parse(&words(&["--seconds", "5", "words"])).unwrap(), (5, words(&["words"])));
         assert!(parse(&words(&["--seconds", "x"])).is_err());
         assert!(parse(&words(&["--more"])).is_err());
-        assert_eq!(names("  Target { name: \"words\", run: words::run },\n"), ["words"]);
+        let rows = "  Target { name: \"words\", whole: false, run: words::run },\n Target { name: \"rows\", whole: true },\n";
+        let named = named(rows).into_iter().map(|target| (target.name, target.most)).collect::<Vec<_>>();
+        assert_eq!(named, [("words".to_owned(), KEPT), ("rows".to_owned(), KEPT_WHOLE)]);
         assert!(!targets().unwrap().is_empty());
     }
 }
