@@ -9,6 +9,7 @@ mod digest;
 mod dist;
 mod e2e;
 mod fuzz;
+mod mutation;
 mod process;
 mod readable;
 mod root;
@@ -38,6 +39,7 @@ cargo xtask <command>
                            --only rates,people and --sockets 1000,10000,50000 (needs as many files: ulimit -n)
   fuzz [--seconds N] [target…]
                            every fuzz target, or the named ones, a minute each
+  mutation [crate…]        changes the code in a copy of the tree, one place at a time, and shows what no test notices (hours)
   e2e [chromium|firefox] [filter]
                            the browser suite against the release binary
   screens [chromium|firefox] [filter]
@@ -75,6 +77,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "canaries" => canaries::run(rest),
         "bench" => e2e::bench(rest),
         "fuzz" => fuzz::run(rest),
+        "mutation" => mutation::run(rest),
         "e2e" => e2e::run(rest),
         "screens" => e2e::screens(rest).map(drop),
         "shots" => e2e::shots(),
