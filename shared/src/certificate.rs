@@ -67,9 +67,6 @@ impl Certificate {
         suites: &[u16],
     ) -> Result<Self, LayoutError> {
         let count = u8::try_from(suites.len()).map_err(|_| LayoutError::Value)?;
-        if suites.is_empty() || suites.len() > MAX_SUITES {
-            return Err(LayoutError::Value);
-        }
         let mut bytes = vec![VERSION];
         bytes.extend_from_slice(account.as_bytes());
         bytes.extend_from_slice(device.as_bytes());

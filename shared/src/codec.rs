@@ -1,6 +1,8 @@
 //! CBOR as Sotto takes it (protocol §0): definite lengths, map keys once and ascending, depth ≤ 8, unknown non-negative integer keys are
 //! skipped, a negative key is critical and refused. JSON needs no helper here: serde's `deny_unknown_fields` does it.
 
+use core::cmp::Ordering;
+
 use minicbor::{Decoder, data::Type};
 
 use crate::limits;
@@ -81,10 +83,10 @@ fn item(d: &mut Decoder<'_>, depth: usize) -> Result<(), CodecError> {
                     Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => return Err(CodecError::Critical),
                     _ => return Err(CodecError::Key),
                 };
-                match last {
-                    Some(last) if key == last => return Err(CodecError::DuplicateKey),
-                    Some(last) if key < last => return Err(CodecError::Order),
-                    _ => last = Some(key),
+                match last.map(|last| key.cmp(&last)) {
+                    Some(Ordering::Equal) => return Err(CodecError::DuplicateKey),
+                    Some(Ordering::Less) => return Err(CodecError::Order),
+                    Some(Ordering::Greater) | None => last = Some(key),
                 }
                 item(d, depth + 1)?;
             }

@@ -11,13 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What cargo-fuzz passes, without a sanitizer. Overflows and debug assertions stay on.
-const FLAGS: [&str; 9] = [
+///
+/// Comparisons are not traced: nearly all of them are inside of ciphers, cost as much as everything else, and what would be
+/// guessed by them stands in the seeds.
+const FLAGS: [&str; 8] = [
     "--cfg=fuzzing",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
     "-Cllvm-args=-sanitizer-coverage-pc-table",
-    "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cdebug-assertions=yes",
     "-Coverflow-checks=yes",
     "-Ccodegen-units=16",
