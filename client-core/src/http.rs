@@ -7,6 +7,7 @@ use shared::{codec, http};
 use crate::{
     failure::{Failure, code},
     input::HttpOutcome,
+    numbers::Numbered,
     output::{HttpRequest, Method},
 };
 
@@ -83,6 +84,11 @@ pub(crate) fn outcome(outcome: HttpOutcome) -> Outcome {
 /// Reads a JSON answer.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     serde_json::from_slice(body).map_err(|_| Failure::new(code::BAD_ANSWER))
+}
+
+/// Reads a CBOR answer with numbers of logs in it.
+pub(crate) fn numbered<'b, T: Decode<'b, ()> + Numbered>(body: &'b [u8]) -> Result<T, Failure> {
+    cbor(body).and_then(|answer: T| if answer.possible() { Ok(answer) } else { Err(Failure::new(code::BAD_ANSWER)) })
 }
 
 /// Reads a CBOR answer.

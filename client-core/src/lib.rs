@@ -23,6 +23,7 @@ pub mod failure;
 mod http;
 pub mod input;
 mod mls;
+mod numbers;
 mod outbox;
 pub mod output;
 mod restore;

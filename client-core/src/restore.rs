@@ -218,7 +218,7 @@ impl Session {
 
     /// The server has an own commit again.
     pub(crate) fn offered_again(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, epoch: u64, answer: &[u8]) {
-        let Ok(committed) = http::cbor::<body::Committed>(answer) else { return };
+        let Ok(committed) = http::numbered::<body::Committed>(answer) else { return };
         let live = self.live.entry(id).or_default();
         live.head = live.head.max(committed.number);
         if self.behind(id) == Some(epoch) {

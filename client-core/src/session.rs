@@ -23,6 +23,7 @@ use crate::{
     failure::code,
     http::{Draft, Outcome, Refusal},
     mls::Groups,
+    numbers::Numbered as _,
     outbox::OutKey,
     output::{Answer, Batch, Method, Row, Space},
     rows::{Accepted, Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
@@ -614,7 +615,9 @@ impl Session {
             crate::SocketEvent::Closed => self.broken(ctx),
             crate::SocketEvent::Frame(bytes) => {
                 // A frame of a kind this version does not know is skipped; the rows behind it come by cursor.
-                if let Ok(frame) = frame::ServerFrame::decode(&bytes) {
+                if let Ok(frame) = frame::ServerFrame::decode(&bytes)
+                    && frame.possible()
+                {
                     self.frame(ctx, frame);
                 }
             }

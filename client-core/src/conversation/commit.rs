@@ -83,7 +83,7 @@ impl Session {
 
     /// The server stored the commit: it is merged when every row before it has been applied.
     pub(crate) fn commit_accepted(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
-        let Ok(committed) = http::cbor::<body::Committed>(answer) else { return };
+        let Ok(committed) = http::numbered::<body::Committed>(answer) else { return };
         let Some(conv) = self.conversation(id) else { return };
         let Some(pending) = conv.pending.as_mut() else { return };
         pending.number = Some(committed.number);

@@ -23,7 +23,7 @@ const WELCOMES: usize = 10_000;
 impl Session {
     /// The inbox by HTTP: its next item is too big for a frame.
     pub(crate) fn inbox_read(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
-        if let Ok(inbox) = http::cbor::<body::Inbox>(answer)
+        if let Ok(inbox) = http::numbered::<body::Inbox>(answer)
             && !inbox.items.is_empty()
         {
             self.inbox(ctx, inbox.items);

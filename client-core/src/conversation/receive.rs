@@ -81,7 +81,7 @@ impl Session {
 
     /// Rows by HTTP: those too big for a frame.
     pub(crate) fn rows(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
-        let Ok(rows) = http::cbor::<body::Rows>(answer) else { return };
+        let Ok(rows) = http::numbered::<body::Rows>(answer) else { return };
         let live = self.live.entry(id).or_default();
         live.head = live.head.max(rows.head);
         live.fetching = false;

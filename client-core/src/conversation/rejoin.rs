@@ -168,7 +168,7 @@ impl Session {
     pub(crate) fn rejoined(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
         let Some(standing) = self.convs.get(&id).map(|conv| conv.standing) else { return };
         let Some(Rejoining { ahead, prepared: Some((generation, external)), .. }) = self.rejoining.remove(&id) else { return };
-        let Ok(committed) = http::cbor::<body::Committed>(answer) else { return self.rejoin_later(ctx, id) };
+        let Ok(committed) = http::numbered::<body::Committed>(answer) else { return self.rejoin_later(ctx, id) };
         if !matches!(standing, Standing::Awaited | Standing::Stuck) {
             return;
         }

@@ -220,7 +220,7 @@ impl Session {
 
     /// What the server lists: conversations this device is not in yet are awaited; without a note to self one is made.
     pub(crate) fn conversations_listed(&mut self, ctx: &mut Ctx<'_>, answer: &[u8]) {
-        let Ok(list) = http::cbor::<body::Conversations>(answer) else { return };
+        let Ok(list) = http::numbered::<body::Conversations>(answer) else { return };
         self.listed = true;
         for state in &list.conversations {
             let Some(with) = state.with else { continue };

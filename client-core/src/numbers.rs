@@ -1,0 +1,108 @@
+//! Numbers that a log can have. An order is a number times [`crate::view::ORDERS`] and lies below
+//! [`crate::view::WAITING`]; a server that names larger ones lies, and what it says is not read: computed with, they would pass
+//! over the end of the integers, and no store would take them.
+
+use shared::{
+    frame::{Delivered, Head, InboxBody, InboxItem, Row, ServerFrame, ServerHello},
+    http::{Committed, Conversations, Inbox, Rows},
+};
+
+/// The highest number, epoch or counter that is believed: a million million rows.
+const HIGHEST: u64 = 1 << 40;
+
+/// Something a server says that holds numbers.
+pub(crate) trait Numbered {
+    /// Can all of them be?
+    fn possible(&self) -> bool;
+}
+
+fn all(numbers: impl IntoIterator<Item = u64>) -> bool {
+    numbers.into_iter().all(|number| number <= HIGHEST)
+}
+
+fn rows(rows: &[Row]) -> bool {
+    rows.iter().all(|row| all([row.number, row.epoch]))
+}
+
+fn items(items: &[InboxItem]) -> bool {
+    items.iter().all(|item| {
+        let inside = match &item.body {
+            InboxBody::Welcome(welcome) => all([welcome.number, welcome.epoch]),
+            InboxBody::Settings(number) => all([*number]),
+            InboxBody::Statement(notice) => all([notice.number]),
+            InboxBody::WelcomeRefused(_) | InboxBody::Retired(_) => true,
+        };
+        inside && all([item.number])
+    })
+}
+
+fn hello(hello: &ServerHello) -> bool {
+    let head = |head: &Head| all([head.number, head.last_n, head.epoch]);
+    let delivered = |delivered: &Delivered| all([delivered.number]);
+    all([hello.statement, hello.settings, hello.inbox]) && hello.heads.iter().all(head) && hello.delivered.iter().all(delivered)
+}
+
+impl Numbered for ServerFrame {
+    fn possible(&self) -> bool {
+        match self {
+            Self::Hello(said) => hello(said),
+            Self::Appended(appended) => all([appended.number]),
+            Self::Entries(entries) => all([entries.head, entries.floor]) && rows(&entries.rows),
+            Self::Head(head) => all([head.number]),
+            Self::Inbox(list) => items(list),
+            Self::Delivered(delivered) => all([delivered.number]),
+            Self::Refused(_) | Self::Wanted(_) | Self::Resync | Self::Bye(_) | Self::Pong(_) => true,
+        }
+    }
+}
+
+impl Numbered for Committed {
+    fn possible(&self) -> bool {
+        all([self.number])
+    }
+}
+
+impl Numbered for Rows {
+    fn possible(&self) -> bool {
+        all([self.head, self.floor]) && rows(&self.rows)
+    }
+}
+
+impl Numbered for Inbox {
+    fn possible(&self) -> bool {
+        items(&self.items)
+    }
+}
+
+impl Numbered for Conversations {
+    fn possible(&self) -> bool {
+        self.conversations.iter().all(|state| all([state.head, state.floor, state.epoch]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{AccountId, ConversationId, Millis, frame::Cursor};
+
+    use super::*;
+    use crate::view::{ORDERS, WAITING};
+
+    #[test]
+    fn a_number_that_no_log_has_is_not_read() {
+        // Every order is below those of what waits, after a restore too.
+        const { assert!(HIGHEST < WAITING / ORDERS / 2) };
+        let (conversation, account) = (ConversationId([1; 16]), AccountId([2; 16]));
+        for (number, possible) in [(0, true), (HIGHEST, true), (HIGHEST + 1, false), (u64::MAX, false)] {
+            let delivered = Delivered { conversation, account, number };
+            let frames = [
+                ServerFrame::Head(Cursor { conversation, number }),
+                ServerFrame::Delivered(delivered),
+                ServerFrame::Inbox(vec![InboxItem { number, at: Millis(1), body: InboxBody::Settings(1) }]),
+                ServerFrame::Inbox(vec![InboxItem { number: 1, at: Millis(1), body: InboxBody::Settings(number) }]),
+            ];
+            assert!(frames.iter().all(|frame| frame.possible() == possible), "{number}");
+            assert_eq!(Committed { number, at: Millis(1) }.possible(), possible, "{number}");
+            assert_eq!(Rows { rows: vec![], head: number, floor: 0 }.possible(), possible, "{number}");
+        }
+    }
+}
