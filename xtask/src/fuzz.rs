@@ -29,7 +29,7 @@ const HOST: &str = "x86_64-unknown-linux-gnu";
 /// Inputs kept of a target: those that add most.
 const KEPT: usize = 100;
 /// Of a target that goes through whole cores: the tests play them back.
-const KEPT_WHOLE: usize = 24;
+const KEPT_WHOLE: usize = 12;
 
 /// `fuzz [--seconds N] [target…]`: all of them, a minute each, when nothing is said.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
