@@ -1,136 +1,28 @@
 //! Where every setting comes from: flag, then `SOTTO_*`, then the TOML file, then the default. What is wrong is told with
 //! the key, the place it came from and the remedy.
 
+mod data_dir;
+mod error;
+mod layer;
+mod public_url;
+mod sources;
+
 use std::{
-    ffi::OsString,
-    fmt, fs,
     net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Deserializer};
+pub use error::{ConfigError, Place};
+pub use layer::{Layer, LimitsLayer};
+pub use public_url::PublicUrl;
+
+use data_dir::data_dir;
+use layer::read;
+use public_url::public_url;
+use sources::{Environment, Sources};
 
 /// The port of api.md.
 pub const DEFAULT_PORT: u16 = 5001;
-
-/// Wrong use or configuration: exit code 2.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("configuration file {path}: {cause}\n  remedy: check the path given by --config or SOTTO_CONFIG")]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        cause: std::io::Error,
-    },
-    /// The file is not the TOML we take; names unknown keys.
-    #[error(
-        "configuration file {path}: {cause}\n  remedy: correct the key; `sotto serve --help` lists them with underscores for hyphens"
-    )]
-    File {
-        /// Which file.
-        path: PathBuf,
-        /// What the parser says, with line and key.
-        cause: String,
-    },
-    /// A value that makes no sense.
-    #[error("{key} = {value:?} ({place}): {problem}\n  remedy: {remedy}")]
-    Value {
-        /// Which setting.
-        key: &'static str,
-        /// Its text.
-        value: String,
-        /// Where it was found.
-        place: Place,
-        /// What is wrong.
-        problem: String,
-        /// What to do.
-        remedy: &'static str,
-    },
-    /// Something in a file of the data folder is weak, missing or of somebody else.
-    #[error("{path}: {problem}\n  remedy: {remedy}")]
-    Folder {
-        /// Which file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-        /// What to do.
-        remedy: String,
-    },
-    /// No place for data is known.
-    #[error(
-        "data_dir: no folder is known, because neither STATE_DIRECTORY nor XDG_DATA_HOME nor HOME is set\n  remedy: give --data-dir or SOTTO_DATA_DIR"
-    )]
-    NoDataDir,
-}
-
-/// Where a value was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// On the command line.
-    Flag,
-    /// In the environment.
-    Environment(String),
-    /// In the configuration file.
-    File(PathBuf),
-    /// Nowhere: our default.
-    Default,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => f.write_str("command line"),
-            Self::Environment(name) => write!(f, "environment variable {name}"),
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// One source of settings: the command line or the file, whose keys these fields are.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Layer {
-    /// Folder of database, keys and certificates.
-    pub data_dir: Option<String>,
-    /// Addresses to listen on: one or a list.
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub listen: Option<Vec<String>>,
-    /// Own certificate chain.
-    pub cert: Option<String>,
-    /// Its private key.
-    pub key: Option<String>,
-    /// The address people type.
-    pub public_url: Option<String>,
-    /// `open` or `closed`.
-    pub registration: Option<String>,
-    /// `plain` or `json`.
-    pub log: Option<String>,
-    /// Folder of the web client while developing.
-    pub web_dir: Option<String>,
-    /// Limits, only in the file.
-    pub limits: Option<LimitsLayer>,
-}
-
-/// The `[limits]` table of the file.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitsLayer {
-    /// See [`Limits::connections`].
-    pub connections: Option<usize>,
-    /// See [`Limits::connections_per_address`].
-    pub connections_per_address: Option<usize>,
-    /// See [`Limits::session_idle_seconds`].
-    pub session_idle_seconds: Option<u64>,
-    /// See [`Limits::logins_per_minute`].
-    pub logins_per_minute: Option<u32>,
-    /// See [`Limits::rows_per_second`].
-    pub rows_per_second: Option<u32>,
-    /// See [`Limits::rows_at_once`].
-    pub rows_at_once: Option<u32>,
-}
 
 /// May anybody make an account?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,15 +81,6 @@ impl Default for Limits {
     }
 }
 
-/// The address people type: `https://` + host + optional port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicUrl {
-    /// Host, lower case.
-    pub host: String,
-    /// Port, 443 when none is written.
-    pub port: u16,
-}
-
 /// Everything settled.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -220,8 +103,6 @@ pub struct Config {
     /// Limits.
     pub limits: Limits,
 }
-
-type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 impl Config {
     /// Settles every setting.
@@ -261,72 +142,6 @@ impl Config {
     }
 }
 
-struct Sources<'a> {
-    flags: Layer,
-    environment: Environment<'a>,
-    file: Layer,
-    path: Option<&'a Path>,
-}
-
-impl Sources<'_> {
-    fn text(&self, key: &str, field: impl Fn(&Layer) -> Option<String>) -> Option<(String, Place)> {
-        if let Some(text) = field(&self.flags) {
-            return Some((text, Place::Flag));
-        }
-        let name = format!("SOTTO_{}", key.to_uppercase());
-        if let Some(text) = (self.environment)(&name).filter(|text| !text.is_empty()) {
-            return Some((text.to_string_lossy().into_owned(), Place::Environment(name)));
-        }
-        field(&self.file).map(|text| (text, self.file_place()))
-    }
-
-    fn listen(&self) -> Option<(Vec<String>, Place)> {
-        if let Some(texts) = &self.flags.listen {
-            return Some((texts.clone(), Place::Flag));
-        }
-        if let Some((text, place)) = self.text("listen", |_| None) {
-            return Some((text.split(',').map(|part| part.trim().to_owned()).collect(), place));
-        }
-        self.file.listen.clone().map(|texts| (texts, self.file_place()))
-    }
-
-    fn file_place(&self) -> Place {
-        self.path.map_or(Place::Default, |path| Place::File(path.to_owned()))
-    }
-}
-
-fn read(path: &Path) -> Result<Layer, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|cause| ConfigError::Unreadable { path: path.to_owned(), cause })?;
-    toml::from_str(&text)
-        .map_err(|cause| ConfigError::File { path: path.to_owned(), cause: cause.to_string().trim_end().to_owned() })
-}
-
-fn data_dir(sources: &Sources<'_>) -> Result<(PathBuf, Place), ConfigError> {
-    if let Some((text, place)) = sources.text("data_dir", |l| l.data_dir.clone()) {
-        if text.trim().is_empty() {
-            return Err(ConfigError::Value {
-                key: "data_dir",
-                value: text,
-                place,
-                problem: "the folder has no name".to_owned(),
-                remedy: "name a folder, or leave the key out",
-            });
-        }
-        return Ok((PathBuf::from(text), place));
-    }
-    let variable = |name: &str| (sources.environment)(name).filter(|text| !text.is_empty());
-    if let Some(folders) = variable("STATE_DIRECTORY") {
-        // systemd separates several state directories by colons; ours is the first.
-        let first = folders.to_string_lossy().split(':').next().map(PathBuf::from).unwrap_or_default();
-        return Ok((first, Place::Environment("STATE_DIRECTORY".to_owned())));
-    }
-    if let Some(folder) = variable("XDG_DATA_HOME") {
-        return Ok((Path::new(&folder).join("sotto"), Place::Environment("XDG_DATA_HOME".to_owned())));
-    }
-    let home = variable("HOME").ok_or(ConfigError::NoDataDir)?;
-    Ok((Path::new(&home).join(".local/share/sotto"), Place::Default))
-}
-
 fn address(text: &str, place: &Place) -> Result<SocketAddr, ConfigError> {
     text.parse().map_err(|_| ConfigError::Value {
         key: "listen",
@@ -351,27 +166,6 @@ fn own_certificate(sources: &Sources<'_>) -> Result<Option<OwnCertificate>, Conf
         (None, Some(key)) => Err(lonely("key", key, "its certificate is not given")),
         (None, None) => Ok(None),
     }
-}
-
-fn public_url((value, place): (String, Place)) -> Result<PublicUrl, ConfigError> {
-    let wrong = |problem: &str| ConfigError::Value {
-        key: "public_url",
-        value: value.clone(),
-        place: place.clone(),
-        problem: problem.to_owned(),
-        remedy: "write it as https://chat.example.org or https://chat.example.org:8443",
-    };
-    let rest = value.strip_prefix("https://").ok_or_else(|| wrong("it does not begin with https://"))?;
-    let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let uri: axum::http::uri::Authority = authority.parse().map_err(|_| wrong("not a host with an optional port"))?;
-    if authority.contains('@') || uri.host().is_empty() {
-        return Err(wrong("not a host with an optional port"));
-    }
-    let port = match authority.strip_prefix(uri.host()) {
-        Some("") => 443,
-        _ => uri.port_u16().ok_or_else(|| wrong("the port is not a number"))?,
-    };
-    Ok(PublicUrl { host: uri.host().to_ascii_lowercase(), port })
 }
 
 fn choice<T: Copy>(
@@ -403,23 +197,10 @@ fn limits(layer: LimitsLayer) -> Limits {
     }
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Option::<OneOrMany>::deserialize(deserializer).map(|value| {
-        value.map(|value| match value {
-            OneOrMany::One(text) => vec![text],
-            OneOrMany::Many(texts) => texts,
-        })
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{ffi::OsString, fs};
+
     use super::*;
 
     fn nothing(_: &str) -> Option<OsString> {
@@ -493,12 +274,5 @@ mod tests {
             let text = Config::resolve(layer, &home, None).unwrap_err().to_string();
             assert!(text.contains(key) && text.contains("command line") && text.contains("remedy"), "{text}");
         }
-    }
-
-    #[test]
-    fn public_urls() {
-        let parse = |text: &str| public_url((text.to_owned(), Place::Flag)).unwrap();
-        assert_eq!(parse("https://Chat.example.org/"), PublicUrl { host: "chat.example.org".to_owned(), port: 443 });
-        assert_eq!(parse("https://[::1]:8443"), PublicUrl { host: "[::1]".to_owned(), port: 8443 });
     }
 }
