@@ -49,6 +49,9 @@ async fn a_message_is_durable_then_answered_then_pushed() {
     let (mut a, hello) = alice.greeted(known(1)).await;
     assert_eq!((hello.heads[0].conversation, hello.heads[0].number), (conversation, 1));
     let (mut b, _) = bob.greeted(known(1)).await;
+    // What a browser says it stores when it comes counts as acknowledged.
+    let delivered = a.until(|frame| if let ServerFrame::Delivered(delivered) = frame { Some(delivered) } else { None }).await;
+    assert_eq!((delivered.account, delivered.number), (bob.person.account, 1));
     let first = alice.message(conversation, b"hello");
     a.send(&ClientFrame::Append(first.clone())).await;
     assert!(
