@@ -163,7 +163,7 @@ impl<K: Stretch> Client<K> {
 
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
         if let Some(session) = self.session.as_mut() {
-            let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids };
+            let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids, pool: (K::POOL, K::POOL_LOW) };
             run(session, &mut ctx);
         }
     }

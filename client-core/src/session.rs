@@ -36,6 +36,8 @@ pub(crate) struct Ctx<'a> {
     pub(crate) now: Millis,
     pub(crate) entropy: &'a mut Entropy,
     pub(crate) ids: &'a mut u64,
+    /// One-time packages a device keeps on the server, and how few are left when it makes more.
+    pub(crate) pool: (usize, usize),
 }
 
 impl Ctx<'_> {
@@ -562,7 +564,12 @@ impl Session {
         match &request.waits {
             Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish => self.broken(ctx),
             Waits::Person { command, .. } => self.answer(*command, Err(Failure::new(code::OFFLINE))),
-            Waits::ClaimForStart { conversation, .. } => self.start_failed(*conversation, Failure::new(code::OFFLINE)),
+            // With nobody to tell, it is done as soon as it can be.
+            Waits::ClaimForStart { conversation, .. }
+                if self.starting.get(conversation).is_some_and(|starting| !starting.commands.is_empty()) =>
+            {
+                self.start_failed(*conversation, Failure::new(code::OFFLINE));
+            }
             _ => {
                 self.stalled.push(request);
                 self.retry_stalled_later(ctx);

@@ -9,7 +9,6 @@ use shared::{
     http::{DeviceUpload, Enrol, RegisterFinish, WrapKind},
     kit::Kit,
     label::Label,
-    limits,
     statement::{self, StatedDevice},
 };
 use zeroize::Zeroizing;
@@ -64,6 +63,7 @@ fn new_device(
     store_secret: &Bytes,
     kit: Option<String>,
     stay: bool,
+    pool: usize,
     now: Millis,
     entropy: &mut Entropy,
 ) -> Result<NewDevice, CannotUnwrap> {
@@ -74,8 +74,8 @@ fn new_device(
             .map_err(|_| CannotUnwrap)?;
     let mut groups = Groups::new(Store::default(), key, &identity, &certificate).map_err(|_| CannotUnwrap)?;
     let seconds = now.0 / 1_000;
-    let mut packages = Vec::with_capacity(limits::POOL);
-    for _ in 0..limits::POOL {
+    let mut packages = Vec::with_capacity(pool);
+    for _ in 0..pool {
         packages.push(Bytes(groups.package(seconds, false).map_err(|_| CannotUnwrap)?.bytes));
     }
     let last_resort = Bytes(groups.package(seconds, true).map_err(|_| CannotUnwrap)?.bytes);
@@ -150,7 +150,7 @@ pub(crate) fn account<K: Stretch>(
     };
     let statement = content.sign(&identity, None).map_err(|_| CannotUnwrap)?;
     let owner = Owner { account, handle, identity: &identity, root: &root };
-    let device = new_device(&owner, parts, &statement, &store_secret, Some(kit.text()), stay, now, entropy)?;
+    let device = new_device(&owner, parts, &statement, &store_secret, Some(kit.text()), stay, K::POOL, now, entropy)?;
     let body = RegisterFinish {
         username: handle.as_str().to_owned(),
         account_id: account,
@@ -167,7 +167,7 @@ pub(crate) fn account<K: Stretch>(
 
 /// Another device of an account whose belongings are open: the body of the enrolment and the first content of its store.
 /// `before` goes on with its store, of this secret, as the new one.
-pub(crate) fn device(
+pub(crate) fn device<K: Stretch>(
     opened: &Opened,
     before: Option<(DeviceId, Bytes)>,
     stay: bool,
@@ -198,7 +198,7 @@ pub(crate) fn device(
     };
     let statement = content.sign(&opened.identity, None).map_err(|_| CannotUnwrap)?;
     let owner = Owner { account: account.account, handle: &account.handle, identity: &opened.identity, root: &opened.root };
-    let device = new_device(&owner, parts, &statement, &store_secret, None, stay, now, entropy)?;
+    let device = new_device(&owner, parts, &statement, &store_secret, None, stay, K::POOL, now, entropy)?;
     let body =
         Enrol { device: device.upload.clone(), statement: statement.as_bytes().into(), vault: sealed, vault_number, retires };
     Ok((body, device))

@@ -6,12 +6,17 @@ use opaque_ke::{
     generic_array::{ArrayLength, GenericArray},
     ksf::Ksf,
 };
+use shared::limits;
 
-/// A key-stretching function with its version byte. The simulator has a cheap one of its own: a type parameter, never a
-/// cargo feature (features unify into the release).
+/// A key-stretching function with its version byte, and how much else a core computes in advance. The simulator has a cheap one
+/// of its own: a type parameter, never a cargo feature (features unify into the release).
 pub trait Stretch: Ksf + 'static {
     /// What stands in the OPAQUE record; a server that names another is refused before anything is stretched.
     const VERSION: u8;
+    /// One-time key packages a device keeps on the server.
+    const POOL: usize = limits::POOL;
+    /// It makes more when fewer than these are left.
+    const POOL_LOW: usize = limits::POOL_LOW;
 }
 
 /// Argon2id, m = 64 MiB, t = 3, p = 1 (RFC 9106's memory-constrained choice with one lane), version byte 1.

@@ -47,7 +47,7 @@ impl<K: Stretch> Client<K> {
             self.rest(Step::UnlockStoring);
             return Ok(());
         }
-        let (body, device) = birth::device(&opened, None, stay, now, &mut self.entropy).map_err(cannot_unwrap)?;
+        let (body, device) = birth::device::<K>(&opened, None, stay, now, &mut self.entropy).map_err(cannot_unwrap)?;
         self.make_store(&device, stay);
         self.rest(Step::EnrolStoring { opened: Box::new(opened), body: Box::new(body) });
         Ok(())
@@ -56,7 +56,7 @@ impl<K: Stretch> Client<K> {
     /// A superseded or dropped device goes on as a new one, in the store it has.
     pub(super) fn enrol_again(&mut self, now: Millis, opened: Opened, old: Option<(DeviceId, Bytes)>) -> Move {
         let stay = self.stay();
-        let (body, device) = birth::device(&opened, old, stay, now, &mut self.entropy).map_err(cannot_unwrap)?;
+        let (body, device) = birth::device::<K>(&opened, old, stay, now, &mut self.entropy).map_err(cannot_unwrap)?;
         self.ask(Draft::cbor(Method::Post, "/api/devices", &body));
         self.rest(Step::Enrolling { opened: Box::new(opened), device: Some(Box::new(device)) });
         Ok(())
