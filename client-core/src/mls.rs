@@ -51,6 +51,9 @@ pub(crate) enum GroupError {
     /// The committing device did not sign exactly these bytes.
     #[error("not signed by its committer")]
     Signature,
+    /// An external commit of this very device, of an earlier run, has taken the place of the leaf this state is of.
+    #[error("replaced by an own external commit")]
+    Replaced,
     /// The group info gives no way in: nobody can join from it.
     #[error("no external commit is possible")]
     External,
@@ -273,6 +276,10 @@ impl Groups {
             };
             let change = rules::check_commit(object.public_group(), &sender, &staged)?;
             check_row(row, bytes, &aad, &change)?;
+            // An own external commit of an earlier run took the leaf this state is of: it is nobody's any more.
+            if change.external && staged.self_removed() {
+                return Err(GroupError::Replaced);
+            }
             object.merge_staged_commit(provider, *staged).map_err(|_| GroupError::Mls("merge"))?;
             Ok(change)
         })

@@ -66,7 +66,7 @@ pub(crate) struct Me {
     /// What the page key of this store is derived from: a device that goes on in it brings it to a vault that lacks it.
     #[cbor(n(21), default)]
     pub(crate) store_secret: Bytes,
-    /// Own devices that have signed their retirement.
+    /// Own devices that have signed their retirement, and those that this very store was before.
     #[cbor(n(22), default)]
     pub(crate) retired: Vec<DeviceId>,
     /// Numbers under which two statements of an account were seen.

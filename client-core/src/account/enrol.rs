@@ -2,9 +2,11 @@
 
 use super::birth::NewDevice;
 use crate::{
+    Failure,
+    failure::code,
     output::{Row, Space},
     rows::Standing,
-    session::Session,
+    session::{Session, Waits},
 };
 
 impl Session {
@@ -20,11 +22,15 @@ impl Session {
         self.batch.rows.extend(old.into_iter().map(|key| Row { space: Space::Mls, key, value: None }));
         self.batch.rows.extend(crate::session::mls_rows(device.groups.store()));
         device.groups.store().commit();
+        // Its leaves stand where it was a member, until this device has taken them away.
+        let mut retired = core::mem::take(&mut self.me.retired);
+        retired.push(self.me.device);
         let (stay, theme, kit) = (self.me.stay, self.me.theme, self.me.kit.take());
         // Numbers of rows in this store belong to the life of the server in which they came.
         let store_epoch = self.me.store_epoch.take();
         self.me = device.me;
         (self.me.stay, self.me.theme, self.me.kit, self.me.store_epoch) = (stay, theme, kit, store_epoch);
+        self.me.retired = retired;
         self.groups = device.groups;
         self.me_dirty = true;
         let ids: Vec<_> = self.convs.keys().copied().collect();
@@ -44,7 +50,20 @@ impl Session {
             item.number = None;
             self.dirty_out.insert(*key);
         }
+        self.give_up_asking();
         self.reset_link();
+    }
+
+    /// What the old device had asked for is not answered to the new one: whoever waits for it hears so, and can ask again.
+    fn give_up_asking(&mut self) {
+        for request in core::mem::take(&mut self.requests).into_values().chain(core::mem::take(&mut self.stalled)) {
+            if let Waits::Person { command, .. } = request.waits {
+                self.answer(command, Err(Failure::new(code::OFFLINE)));
+            }
+        }
+        for id in self.starting.keys().copied().collect::<Vec<_>>() {
+            self.start_failed(id, Failure::new(code::OFFLINE));
+        }
     }
 }
 

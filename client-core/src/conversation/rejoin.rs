@@ -20,7 +20,9 @@ use crate::{
 };
 
 /// How long a Welcome of an own online browser is waited for.
-const PATIENCE: u64 = 3 * SECOND;
+pub(super) const PATIENCE: u64 = 3 * SECOND;
+/// How long a member of a conversation of two is waited for: whoever is online acts within seconds.
+pub(super) const ALONE: u64 = MINUTE;
 /// So many tries of a device that can't follow go by without a pause: others come back in at the same time.
 const AT_ONCE: u32 = 8;
 
@@ -68,7 +70,12 @@ impl Session {
     /// The conversation exists and this device is not in it.
     pub(crate) fn rejoin_later(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
         let longer = self.rejoining.get(&id).map_or(0, |rejoining| rejoining.failures.saturating_sub(AT_ONCE).min(6));
-        let at = ctx.now.plus((PATIENCE << longer).min(5 * MINUTE) + ctx.entropy.below(PATIENCE));
+        self.rejoin_in(ctx, id, (PATIENCE << longer).min(5 * MINUTE));
+    }
+
+    /// So long, and a little more, is waited for somebody who lets it in.
+    pub(super) fn rejoin_in(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, pause: u64) {
+        let at = ctx.now.plus(pause + ctx.entropy.below(PATIENCE));
         self.rejoin_at(id, at);
     }
 
@@ -102,6 +109,10 @@ impl Session {
     }
 
     pub(crate) fn group_info(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, answer: &[u8]) {
+        // A Welcome that came while this was asked has let the device in: coming in once more would throw its own leaf out.
+        if self.convs.get(&id).is_none_or(|conv| !matches!(conv.standing, Standing::Awaited | Standing::Stuck)) {
+            return;
+        }
         let Ok(info) = http::cbor::<body::GroupInfo>(answer) else { return self.rejoin_later(ctx, id) };
         match self.prepare(ctx, id, &info) {
             Ok((draft, external)) => {
@@ -149,17 +160,19 @@ impl Session {
     }
 
     /// Without a state of its own to start from a device comes into a note to self, whose leaves are all its own account's, and
-    /// into a conversation of two that it has a leaf in already and whose leaves are all browsers of the newest statements:
-    /// whoever was removed since an old branch and signed out is none.
+    /// into a conversation of two whose leaves are all browsers of the newest statements (ADR 0009): whoever was removed since
+    /// an old branch and signed out is none.
     fn may_come_in(&self, id: ConversationId, external: &External) -> bool {
         let me = self.me.account;
         let Some(conv) = self.convs.get(&id) else { return false };
         let named = external.policy.names(me) && external.policy.names(conv.with);
         let own = |leaf: &Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
-        let stated = |leaf: &Leaf| self.is_stated(leaf.who.certificate(), leaf.who.identity());
+        // The device that this very profile was before may stand there: nobody but its own account can take its leaf away.
+        let former = |leaf: &Leaf| own(leaf) && self.me.retired.contains(&leaf.device());
+        let stated = |leaf: &Leaf| former(leaf) || self.is_stated(leaf.who.certificate(), leaf.who.identity());
         let fits = match external.policy.kind {
             Kind::Note => external.leaves.iter().all(own),
-            Kind::Direct => external.replaces && self.checked.contains(&conv.with) && external.leaves.iter().all(stated),
+            Kind::Direct => self.checked.contains(&conv.with) && external.leaves.iter().all(stated),
             Kind::Group => false,
         };
         named && fits && !self.lives_elsewhere(id, conv.with) && Kind::from_byte(conv.kind) == Some(external.policy.kind)

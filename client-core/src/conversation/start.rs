@@ -17,6 +17,8 @@ use crate::{
     session::{Ctx, Session, Waits},
 };
 
+use super::rejoin::{ALONE, PATIENCE};
+
 /// A conversation whose packages are being claimed.
 pub(crate) struct Starting {
     with: AccountId,
@@ -153,7 +155,12 @@ impl Session {
         };
         let mut conv = new_conv(id, kind, with, Standing::Creating, ctx.now);
         conv.pending = Some(pending);
+        let unheard: Vec<_> =
+            self.convs.values().filter(|other| other.with == with && self.is_unheard(other)).map(|other| other.id).collect();
         self.convs.insert(id, conv);
+        for other in unheard {
+            self.move_into(ctx, other, id);
+        }
         self.expect_first(id, devices.into_iter());
         self.push_commit(ctx, id);
     }
@@ -176,10 +183,16 @@ impl Session {
     /// The pair has a conversation already: the own group goes, what was written moves there, and its Welcome is awaited.
     pub(crate) fn creation_lost(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, detail: Option<&str>) {
         let existing: Option<ConversationId> = detail.and_then(|text| text.parse().ok());
-        let (Some(existing), Some(old)) = (existing, self.convs.remove(&id)) else {
+        let Some(existing) = existing.filter(|_| self.convs.contains_key(&id)) else {
             return self.start_failed(id, Code::ConversationExists.into());
         };
         let _: Result<(), _> = self.groups.delete((id, 0));
+        self.move_into(ctx, id, existing);
+    }
+
+    /// A conversation that no server has goes, and what was written in it stands in the one that the pair has.
+    fn move_into(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, existing: ConversationId) {
+        let Some(old) = self.convs.remove(&id) else { return };
         self.dirty_convs.insert(id);
         self.live.remove(&id);
         let kind = Kind::from_byte(old.kind).unwrap_or(Kind::Direct);
@@ -238,16 +251,39 @@ impl Session {
             let refused = self.refused.remove(&state.id);
             if awaited && refused && state.member {
                 self.repair_soon(ctx, state.id);
-            } else if awaited && (state.member || state.kind == Kind::Note.byte()) && !self.rejoining.contains_key(&state.id) {
-                // Its Welcome is on its way, or was lost.
-                self.rejoin_later(ctx, state.id);
+            } else if awaited && !self.rejoining.contains_key(&state.id) {
+                // Its Welcome is on its way, or was lost; or somebody who is in will let it in, if there is anybody.
+                let alone = !state.member && state.kind != Kind::Note.byte();
+                self.rejoin_in(ctx, state.id, if alone { ALONE } else { PATIENCE });
             }
         }
+        self.settle_unheard(ctx, &list);
         let me = self.me.account;
         let note = list.conversations.iter().any(|state| state.kind == Kind::Note.byte());
         if !note && self.direct_with(me).is_none() && !self.starting.values().any(|starting| starting.with == me) {
             self.begin_with(ctx, me, vec![]);
         }
+    }
+}
+
+impl Session {
+    /// Conversations that this device began as another device (superseded before the server had them): nobody will let it in.
+    fn settle_unheard(&mut self, ctx: &mut Ctx<'_>, list: &body::Conversations) {
+        let unheard: Vec<_> =
+            self.convs.values().filter(|conv| self.is_unheard(conv)).map(|conv| (conv.id, conv.with)).collect();
+        for (id, with) in unheard {
+            let existing = list.conversations.iter().find(|state| state.with == Some(with));
+            if let Some(existing) = existing.filter(|state| state.id != id) {
+                self.move_into(ctx, id, existing.id);
+            } else if !self.starting.values().any(|starting| starting.with == with) {
+                self.begin_with(ctx, with, vec![]);
+            }
+        }
+    }
+
+    /// The server has never named a row of it.
+    fn is_unheard(&self, conv: &Conv) -> bool {
+        conv.standing == Standing::Awaited && conv.cursor == 0 && self.live.get(&conv.id).is_none_or(|live| live.head == 0)
     }
 }
 

@@ -29,8 +29,9 @@ impl Session {
         };
         let Ok(change) = shadow.run(row, bytes.as_slice()) else { return self.altered(ctx, id, row) };
         let actor = change.actor.certificate();
-        self.keep_evidence(ctx.now, id, row, Some(change.external));
+        // An own commit whose keys went with an earlier run is nobody's fault.
         if actor.device != self.me.device {
+            self.keep_evidence(ctx.now, id, row, Some(change.external));
             let name = self.person(actor.account).name;
             let line = if change.external { SystemLine::Unfollowed { name } } else { SystemLine::Disturbed { name } };
             self.system_line(id, row.number, place::WEDGE, row.at, line);

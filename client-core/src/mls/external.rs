@@ -18,8 +18,6 @@ pub(crate) struct External {
     pub(crate) made: Made,
     pub(crate) policy: Policy,
     pub(crate) leaves: Vec<Leaf>,
-    /// It takes the place of a leaf that this device had.
-    pub(crate) replaces: bool,
     pub(crate) rows: Vec<RowChange>,
 }
 
@@ -37,9 +35,6 @@ impl Groups {
         let epoch = info.epoch().as_u64();
         // Of a group that is replaced no row may stay: none of its keys is needed again.
         delete_rows(&fork, id)?;
-        // openmls removes the leaf with the own signature key by itself; the tree says whether there is one.
-        let own = self.credential.credential.serialized_content();
-        let replaces = tree.windows(own.len()).any(|part| part == own);
         let tree = RatchetTreeIn::tls_deserialize_exact(tree).map_err(|_| GroupError::Bytes)?;
         let leaf = LeafNodeParameters::builder().with_capabilities(leaf::capabilities(fork.rand())).build();
         let (object, bundle) = MlsGroup::external_commit_builder()
@@ -70,7 +65,7 @@ impl Groups {
         let (commit, _, _) = bundle.into_messages();
         let info = object.export_group_info(fork.crypto(), &self.signer, false).map_err(|_| GroupError::Mls("group info"))?;
         let made = Made { epoch, commit: group::bytes(&commit)?, welcome: None, group_info: group::bytes(&info)? };
-        Ok(External { made, policy, leaves, replaces, rows: fork.store().changes() })
+        Ok(External { made, policy, leaves, rows: fork.store().changes() })
     }
 
     /// The external commit was accepted: its rows are ours.
@@ -103,7 +98,7 @@ impl Groups {
         object.merge_pending_commit(&fork).map_err(|_| GroupError::Mls("merge"))?;
         let leaves = rules::check_members(object.members())?;
         let rows = fork.store().changes();
-        Ok((info, External { made, policy: policy.clone(), leaves, replaces: false, rows }))
+        Ok((info, External { made, policy: policy.clone(), leaves, rows }))
     }
 }
 

@@ -42,8 +42,7 @@ impl World {
     /// Two moments are left out, because what is put back is not found out there yet: a run whose Hello is not answered, and a
     /// copy from before a conversation that this very run came into and has not written to.
     pub(super) fn copy_or_roll_back(&mut self, at: usize) {
-        // Of one person only, for the same reason as in `run_twice`.
-        if self.devices.get(at).is_none_or(|device| device.person != 0) {
+        if !self.may_be_replaced(at) {
             return;
         }
         let Some(device) = self.devices.get_mut(at) else { return };
@@ -72,16 +71,15 @@ impl World {
         }
     }
 
-    /// Each person keeps one browser whose profile is let alone: a chat whose every browser on both sides was replaced has nobody
-    /// left to let anybody in (docs/TESTING.md, known gaps).
-    fn is_first(&self, at: usize) -> bool {
-        let person = self.devices.get(at).map(|device| device.person);
-        self.devices.iter().position(|device| Some(device.person) == person) == Some(at)
+    /// Any browser of one person, and all of them: a chat whose every browser on both sides was replaced has only leaves that
+    /// somebody else can't take away, and nobody comes into it (docs/TESTING.md, known gaps).
+    fn may_be_replaced(&self, at: usize) -> bool {
+        self.devices.get(at).is_some_and(|device| device.person == 0)
     }
 
     /// Copies a profile with its cookies; both run from here on.
     pub(super) fn run_twice(&mut self, at: usize) {
-        if self.is_first(at) {
+        if !self.may_be_replaced(at) {
             return;
         }
         let Some(device) = self.devices.get(at).filter(|device| device.client.as_ref().is_some_and(is_online)) else { return };

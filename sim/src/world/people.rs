@@ -51,7 +51,7 @@ impl World {
         if browsers <= BROWSERS && self.dice.happens(Fault::RunTwice, 4) {
             return self.run_twice(at);
         }
-        if self.dice.below(100) < 3 {
+        if self.dice.below(100) < 6 {
             return self.copy_or_roll_back(at);
         }
         if self.leap() {

@@ -321,3 +321,43 @@ fn attack_20_who_comes_back_by_a_key_that_nobody_has_is_not_framed() {
     }
     four.nothing_lost();
 }
+
+/// Of Alice's note to self: her first browser is in, her second came in by an external commit that was stored while its Welcome
+/// was on its way. `dies`: before the answer.
+fn let_in_twice(dies: bool) {
+    let mut table = table();
+    let here = come(&mut table, "alice");
+    let note = |table: &Stage| table.client(here).conversations().first().map(|note| note.id);
+    assert!(table.until(HEALED, |table| note(table).is_some_and(|id| table.is_ready(here, id))));
+    let id = note(&table).unwrap();
+    table.tamper.down = Some(Box::new(move |at, frame| {
+        let late = at != here && matches!(frame, shared::frame::ServerFrame::Inbox(_));
+        if late { vec![] } else { vec![frame] }
+    }));
+    let there = come(&mut table, "alice");
+    let head = |table: &Stage| table.client(here).cursors().iter().find(|cursor| cursor.0 == id).map_or(0, |cursor| cursor.2);
+    assert!(table.until(60_000, |table| head(table) == 3), "added at 2, by its own commit at 3");
+    if dies {
+        table.close(there);
+    }
+    table.tamper.down = None;
+    if dies {
+        table.open(there);
+    }
+    assert!(table.until(HEALED, |table| table.is_ready(there, id)));
+    table.write(there, id, "one");
+    table.write(here, id, "two");
+    let done = table.until(HEALED, |table| [here, there].iter().all(|at| table.texts(*at, id).len() == 2));
+    assert!(done, "{}", table.client(there).describe());
+    assert!(table.client(there).evidence().is_empty(), "nobody disturbed");
+}
+
+#[test]
+fn an_own_external_commit_and_a_welcome_that_comes_late() {
+    let_in_twice(false);
+}
+
+#[test]
+fn an_own_external_commit_of_an_earlier_run_behind_the_welcome() {
+    let_in_twice(true);
+}
