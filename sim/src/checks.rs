@@ -110,6 +110,21 @@ pub fn behind(world: &World) -> String {
     String::new()
 }
 
+/// Who does not know yet of a conversation he is in: his Welcome may wait for an answer that was lost.
+pub(crate) fn outside(world: &mut World) -> String {
+    for (conversation, account) in members(&mut world.server) {
+        for (at, device) in world.devices.iter().enumerate() {
+            let is_his = device.disk.as_ref().is_some_and(|(slot, _)| slot.account.0 == account);
+            let client = device.client.as_ref().filter(|_| is_his);
+            let listed = |client: &client_core::Client<_>| client.conversations().iter().any(|c| c.id.0 == conversation);
+            if client.is_some_and(|client| !listed(client)) {
+                return format!("device {at} has nothing of {}", ConversationId(conversation));
+            }
+        }
+    }
+    String::new()
+}
+
 /// Every broken promise of a finished run.
 pub fn judge(world: &mut World) -> Vec<String> {
     let mut found = core::mem::take(&mut world.found);

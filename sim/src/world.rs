@@ -204,9 +204,13 @@ impl World {
         }
         self.dice.calm = true;
         let calm = self.now.0;
-        while !self.settled() {
+        loop {
+            let why = self.unsettled();
+            if why.is_empty() {
+                break;
+            }
             if self.now.0 > calm + PATIENCE || !self.step() {
-                self.found.push(format!("not settled after {} s of calm: {}", (self.now.0 - calm) / 1_000, self.unsettled()));
+                self.found.push(format!("not settled after {} s of calm: {why}", (self.now.0 - calm) / 1_000));
                 let all = self.devices.iter().enumerate();
                 let described =
                     all.filter_map(|(at, device)| Some(format!("device {at}: {}", device.client.as_ref()?.describe())));
@@ -223,11 +227,7 @@ impl World {
         }
     }
 
-    fn settled(&self) -> bool {
-        self.unsettled().is_empty()
-    }
-
-    fn unsettled(&self) -> String {
+    fn unsettled(&mut self) -> String {
         for (at, device) in self.devices.iter().enumerate() {
             let Some(client) = &device.client else { return format!("device {at} is not running") };
             let state = client.state();
@@ -251,7 +251,8 @@ impl World {
         if busy {
             return "something is under way".to_owned();
         }
-        crate::checks::behind(self)
+        let behind = crate::checks::behind(self);
+        if behind.is_empty() { crate::checks::outside(self) } else { behind }
     }
 
     fn step(&mut self) -> bool {
