@@ -1,8 +1,8 @@
 //! Coming in by an external commit (RFC 9420 §12.4.3.2), for a device that nobody else can bring in.
 //!
 //! What it must fit, so that no server can lead it into an old branch: after a commit that could not be applied, the own last
-//! state run forward (`repair`); in the note to self and after a Welcome that could not be opened, leaves that are all
-//! browsers of the newest statements. Every other device waits for a member (protocol §3, devices).
+//! state run forward (`repair`); in the note to self, after a Welcome that could not be opened, and where nobody lets a new
+//! browser in for a minute (ADR 0009), leaves that are all browsers of the newest statements.
 
 use mls::rules::Leaf;
 use shared::{
