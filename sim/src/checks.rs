@@ -6,7 +6,7 @@ use client_core::{
     Space,
     view::{Message, MessageKind, SystemLine},
 };
-use shared::{ConversationId, MessageId};
+use shared::{ConversationId, MessageId, frame::Append};
 
 use crate::{
     history::{Id, Line, LineKind, Page, Profile, Row},
@@ -78,8 +78,17 @@ pub(crate) fn leaves(server: &mut Server) -> Vec<(Id, Id, u64, u64)> {
 /// The epoch a conversation is in, as the server sees it.
 pub(crate) fn epoch(server: &mut Server, conversation: ConversationId) -> Option<u64> {
     server.look(|sql| {
-        let rows = sql.query("SELECT epoch FROM conv WHERE conv_id = :conv", &[(":conv", (&conversation.0).into())]).ok()?;
+        let rows = sql.query("SELECT epoch FROM conv WHERE conv_id = :conv", &[(":conv", (&conversation).into())]).ok()?;
         rows.into_iter().next()?.take().ok()
+    })
+}
+
+/// Is this message in the log?
+pub(crate) fn is_stored(server: &mut Server, append: &Append) -> bool {
+    server.look(|sql| {
+        let text = "SELECT 1 FROM conv_msg WHERE conv_id = :conv AND cmid = :message";
+        let parameters = [(":conv", (&append.conversation).into()), (":message", (&append.message).into())];
+        sql.query(text, &parameters).is_ok_and(|rows| !rows.is_empty())
     })
 }
 

@@ -99,10 +99,15 @@ pub(crate) fn tee(command: &mut Command) -> Result<String> {
     }
     let status = child.wait()?;
     if !status.success() {
-        bail!("`{}` ended with {status}", shown(command));
+        let before = all.lines().count().saturating_sub(LAST);
+        let last: Vec<&str> = all.lines().skip(before).collect();
+        bail!("`{}` ended with {status}; it said last:\n{}", shown(command), last.join("\n"));
     }
     Ok(all)
 }
+
+/// Lines of a failed program that its error repeats.
+const LAST: usize = 12;
 
 /// How long to listen to the pipes of a program that has ended.
 const AFTERWARDS: Duration = Duration::from_millis(500);
@@ -141,7 +146,8 @@ mod tests {
 
     #[test]
     fn a_program_that_fails_is_named() {
-        let told = tee(&mut program("sh", ["-c", "exit 3"])).unwrap_err().to_string();
-        assert!(told.contains("sh -c exit 3"), "{told}");
+        let told = tee(&mut program("sh", ["-c", "seq 100; exit 3"])).unwrap_err().to_string();
+        assert!(told.contains("exit 3"), "{told}");
+        assert!(told.ends_with("\n99\n100") && told.lines().count() == LAST + 1, "{told}");
     }
 }

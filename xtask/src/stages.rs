@@ -74,7 +74,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
                 End::Passed
             }
             Err(error) => {
-                println!("== {}: {error:#}", stage.name);
+                let told = format!("== {}: {error:#}", stage.name);
+                println!("{told}");
+                // Again at the end: where only the end of a long output is kept, it is there.
+                closing.push(told);
                 End::Failed
             }
         };

@@ -137,8 +137,12 @@ impl World {
         let said = self.server.frame(now, socket, bytes);
         for frame in said.iter().filter_map(|said| said.frame.as_ref()) {
             match (frame, &append) {
-                (ServerFrame::Refused(refused), _) if refused.code == "stale_epoch" => {
+                (ServerFrame::Refused(refused), Some(append)) if refused.code == "stale_epoch" => {
                     self.dice.counts.saw(Fault::SealedAgain);
+                    // The client may happen to read its own row before it acts on this; the promise is broken all the same.
+                    if crate::checks::is_stored(&mut self.server, append) {
+                        self.found.push(format!("{} is stored, and was refused when it came again", append.message));
+                    }
                 }
                 (ServerFrame::Refused(refused), _)
                     if !matches!(refused.code.as_str(), "out_of_turn" | "commit_first" | "not_found") =>
