@@ -6,7 +6,7 @@ use client_core::{
     Space,
     view::{Message, MessageKind, SystemLine},
 };
-use shared::{ConversationId, MessageId, frame::Append};
+use shared::{ConversationId, DeviceId, MessageId, frame::Append};
 
 use crate::{
     history::{Id, Line, LineKind, Page, Profile, Row},
@@ -83,11 +83,12 @@ pub(crate) fn epoch(server: &mut Server, conversation: ConversationId) -> Option
     })
 }
 
-/// Is this message in the log?
-pub(crate) fn is_stored(server: &mut Server, append: &Append) -> bool {
+/// Is this message of this device in the log?
+pub(crate) fn is_stored(server: &mut Server, device: DeviceId, append: &Append) -> bool {
     server.look(|sql| {
-        let text = "SELECT 1 FROM conv_msg WHERE conv_id = :conv AND cmid = :message";
-        let parameters = [(":conv", (&append.conversation).into()), (":message", (&append.message).into())];
+        let text = "SELECT 1 FROM conv_msg WHERE conv_id = :conv AND sender = :device AND cmid = :message";
+        let parameters =
+            [(":conv", (&append.conversation).into()), (":device", (&device).into()), (":message", (&append.message).into())];
         sql.query(text, &parameters).is_ok_and(|rows| !rows.is_empty())
     })
 }

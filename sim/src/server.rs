@@ -320,6 +320,12 @@ impl Server {
         Some(self.next)
     }
 
+    /// Whose socket this is.
+    #[must_use]
+    pub fn device(&self, socket: u64) -> Option<DeviceId> {
+        self.sockets.get(&socket).map(|socket| socket.caller.device())
+    }
+
     /// One frame of a client.
     pub fn frame(&mut self, now: Millis, socket: u64, bytes: &[u8]) -> Vec<Said> {
         let Some((caller, greeted)) = self.sockets.get(&socket).map(|s| (s.caller, s.greeted)) else { return vec![] };

@@ -134,13 +134,14 @@ impl World {
         if let Some(append) = &append {
             self.note(append);
         }
+        let writer = self.server.device(socket);
         let said = self.server.frame(now, socket, bytes);
         for frame in said.iter().filter_map(|said| said.frame.as_ref()) {
             match (frame, &append) {
                 (ServerFrame::Refused(refused), Some(append)) if refused.code == "stale_epoch" => {
                     self.dice.counts.saw(Fault::SealedAgain);
                     // The client may happen to read its own row before it acts on this; the promise is broken all the same.
-                    if crate::checks::is_stored(&mut self.server, append) {
+                    if writer.is_some_and(|device| crate::checks::is_stored(&mut self.server, device, append)) {
                         self.found.push(format!("{} is stored, and was refused when it came again", append.message));
                     }
                 }
