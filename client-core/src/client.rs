@@ -11,7 +11,7 @@ use crate::{
     failure::code,
     http,
     output::Answer,
-    session::{Ctx, Session},
+    session::{Ctx, Pool, Session},
     view,
 };
 
@@ -163,7 +163,8 @@ impl<K: Stretch> Client<K> {
 
     pub(crate) fn with_session(&mut self, now: Millis, run: impl FnOnce(&mut Session, &mut Ctx<'_>)) {
         if let Some(session) = self.session.as_mut() {
-            let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids, pool: (K::POOL, K::POOL_LOW) };
+            let pool = Pool { full: K::POOL, low: K::POOL_LOW };
+            let mut ctx = Ctx { now, entropy: &mut self.entropy, ids: &mut self.ids, pool };
             run(session, &mut ctx);
         }
     }

@@ -332,7 +332,7 @@ impl Session {
         if hello.settings > self.me.settings {
             self.read_settings(ctx);
         }
-        if usize::try_from(hello.packages).is_ok_and(|left| left < ctx.pool.1) {
+        if usize::try_from(hello.packages).is_ok_and(|left| left < ctx.pool.low) {
             self.refill(ctx, hello.packages);
         }
         let known = self.known_number(self.me.account);
@@ -362,7 +362,7 @@ impl Session {
 
     /// Makes fresh one-time packages; their private parts are durable before the request leaves.
     fn refill(&mut self, ctx: &mut Ctx<'_>, left: u32) {
-        let missing = ctx.pool.0.saturating_sub(usize::try_from(left).unwrap_or(ctx.pool.0));
+        let missing = ctx.pool.full.saturating_sub(usize::try_from(left).unwrap_or(ctx.pool.full));
         let seconds = ctx.now.0 / SECOND;
         let packages: Vec<Bytes> =
             (0..missing).filter_map(|_| self.groups.package(seconds, false).ok().map(|package| package.bytes.into())).collect();

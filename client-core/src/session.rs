@@ -36,8 +36,15 @@ pub(crate) struct Ctx<'a> {
     pub(crate) now: Millis,
     pub(crate) entropy: &'a mut Entropy,
     pub(crate) ids: &'a mut u64,
-    /// One-time packages a device keeps on the server, and how few are left when it makes more.
-    pub(crate) pool: (usize, usize),
+    pub(crate) pool: Pool,
+}
+
+/// One-time packages a device keeps on the server.
+#[derive(Clone, Copy)]
+pub(crate) struct Pool {
+    pub(crate) full: usize,
+    /// It makes more when fewer than these are left.
+    pub(crate) low: usize,
 }
 
 impl Ctx<'_> {
