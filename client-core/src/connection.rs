@@ -320,9 +320,6 @@ impl Session {
         for head in &hello.heads {
             self.live.entry(head.conversation).or_default().head = head.number;
         }
-        // What came by HTTP since the Hello.
-        let ids: Vec<_> = self.convs.keys().copied().collect();
-        ids.into_iter().for_each(|id| self.acknowledge_news(id));
         for delivered in hello.delivered {
             self.delivered(delivered);
         }
@@ -352,6 +349,8 @@ impl Session {
             if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Stuck) && !self.rejoining.contains_key(&id) {
                 self.repair_soon(ctx, id);
             }
+            // Rows that came by HTTP since the Hello.
+            self.acknowledge_news(id);
             self.catch_up(ctx, id);
             self.push_commit(ctx, id);
             self.sweep(ctx, id);

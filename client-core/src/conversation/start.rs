@@ -260,13 +260,11 @@ impl Session {
         self.settle_unheard(ctx, &list);
         let me = self.me.account;
         let note = list.conversations.iter().any(|state| state.kind == Kind::Note.byte());
-        if !note && self.direct_with(me).is_none() && !self.starting.values().any(|starting| starting.with == me) {
+        if !note && self.direct_with(me).is_none() && !self.is_starting(me) {
             self.begin_with(ctx, me, vec![]);
         }
     }
-}
 
-impl Session {
     /// Conversations that this device began as another device (superseded before the server had them): nobody will let it in.
     fn settle_unheard(&mut self, ctx: &mut Ctx<'_>, list: &body::Conversations) {
         let unheard: Vec<_> =
@@ -275,10 +273,15 @@ impl Session {
             let existing = list.conversations.iter().find(|state| state.with == Some(with));
             if let Some(existing) = existing.filter(|state| state.id != id) {
                 self.move_into(ctx, id, existing.id);
-            } else if !self.starting.values().any(|starting| starting.with == with) {
+            } else if !self.is_starting(with) {
                 self.begin_with(ctx, with, vec![]);
             }
         }
+    }
+
+    /// Is a conversation with them being made?
+    fn is_starting(&self, with: AccountId) -> bool {
+        self.starting.values().any(|starting| starting.with == with)
     }
 
     /// The server has never named a row of it.
