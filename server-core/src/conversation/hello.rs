@@ -1,5 +1,7 @@
 //! The first frame of a socket.
 
+use std::collections::BTreeMap;
+
 use shared::{
     frame::{ClientHello, Cursor, ServerHello, VERSION},
     limits,
@@ -52,7 +54,9 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
     let device = device::rows::living(sql, caller.device())?.ok_or(HelloError::Gone)?;
     let store_epoch = store_epoch(sql)?.into();
     let restored = request.store_epoch.as_ref().is_some_and(|theirs| *theirs != store_epoch);
-    let cursor = |id| request.cursors.iter().find(|cursor| cursor.conversation == id).map_or(0, |cursor| cursor.number);
+    // Of a conversation that is named twice the first counts.
+    let cursors: BTreeMap<_, _> = request.cursors.iter().rev().map(|cursor| (cursor.conversation, cursor.number)).collect();
+    let cursor = |id| cursors.get(&id).copied().unwrap_or(0);
     let standings = rows::standings(sql, caller.account(), caller.device())?;
     if !restored && standings.iter().any(|standing| cursor(standing.head.conversation) > standing.head.number) {
         return Err(HelloError::WentBack.into());
@@ -91,10 +95,12 @@ mod tests {
     };
 
     use super::*;
-    use crate::announce::Announce;
-    use crate::tests::{
-        people::Browser,
-        world::{World, code},
+    use crate::{
+        announce::Announce,
+        tests::{
+            people::Browser,
+            world::{World, code},
+        },
     };
 
     fn first(run: &Bytes, next: u8) -> ClientHello {
