@@ -116,6 +116,13 @@ mod tests {
     }
 
     #[test]
+    fn every_common_word_is_what_is_left_of_a_password() {
+        for word in COMMON {
+            assert!(word.ends_with(char::is_alphabetic) && word == word.to_lowercase(), "{word} would never be found");
+        }
+    }
+
+    #[test]
     fn each_rule_says_what_it_wants() {
         let words = [
             (Rule::Length, "8 characters"),
