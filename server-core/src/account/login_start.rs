@@ -34,7 +34,7 @@ pub fn login_start(sql: &mut dyn Sql, context: &mut Context<'_>, peer: &Peer, re
     }
     let canonical = keys::canonical(&request.username);
     let stranger = context.keys.stranger(&canonical);
-    let found = rows::by_handle(sql, &canonical)?;
+    let found = rows::claimed(sql, &canonical)?;
     let (account_id, number, ksf) =
         found.as_ref().map_or((stranger, 1, context.rules.ksf), |account| (account.id, account.record_no, account.ksf));
     rate::guess(sql, context, peer, account_id)?;

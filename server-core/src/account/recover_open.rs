@@ -56,7 +56,7 @@ fn open(
     state: &[u8],
 ) -> Outcome<RecoverOpened> {
     let nonce = state.get(4..).ok_or(RecoverOpenError::Attempt)?;
-    let account = rows::by_id(sql, id)?;
+    let account = rows::claimed_id(sql, id)?;
     // Unknown names are verified too, under a key that is nobody's.
     let key = account.as_ref().map_or(NOBODY, |account| account.recovery);
     let text = signed_text::recovery(id, nonce);

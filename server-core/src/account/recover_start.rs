@@ -38,7 +38,7 @@ pub fn recover_start(
     }
     let canonical = keys::canonical(&request.username);
     let stranger = context.keys.stranger(&canonical);
-    let found = rows::by_handle(sql, &canonical)?;
+    let found = rows::claimed(sql, &canonical)?;
     let (account_id, record) = found.map_or((stranger, 2), |account| (account.id, account.record_no.saturating_add(1)));
     rate::guess(sql, context, peer, account_id)?;
     let response = opaque::registration(context.keys.setup(), account_id, record, request.request.as_slice())

@@ -6,6 +6,7 @@ use shared::{
     statement::{Statement, hash_of_secrets},
 };
 
+use super::keys;
 use crate::{
     context::Context,
     refusal::Refusal,
@@ -42,26 +43,50 @@ fn account(mut row: Row) -> Result<Account, SqlError> {
     })
 }
 
+/// What [`account`] reads, of the accounts that are there.
+macro_rules! accounts_where {
+    ($condition:literal) => {
+        concat!(
+            "SELECT account_id, handle, opaque_record, record_no, ksf, recovery_pub, statement_no, vault_no, settings_no, auth_epoch
+             FROM account WHERE status = 0 AND ",
+            $condition
+        )
+    };
+}
+
 pub(crate) fn by_handle(sql: &mut dyn Sql, canonical: &str) -> Result<Option<Account>, SqlError> {
-    first(
-        sql,
-        "SELECT account_id, handle, opaque_record, record_no, ksf, recovery_pub, statement_no, vault_no, settings_no, auth_epoch
-         FROM account WHERE handle_norm = :handle AND status = 0",
-        named! { handle: canonical },
-    )?
-    .map(account)
-    .transpose()
+    first(sql, accounts_where!("handle_norm = :handle"), named! { handle: canonical })?.map(account).transpose()
 }
 
 pub(crate) fn by_id(sql: &mut dyn Sql, id: AccountId) -> Result<Option<Account>, SqlError> {
-    first(
+    first(sql, accounts_where!("account_id = :account"), named! { account: &id })?.map(account).transpose()
+}
+
+/// The account of a name that somebody claims to have. Where there is none another row is read and dropped: to read one takes
+/// longer than to find none, and a stranger could tell by that who is here.
+pub(crate) fn claimed(sql: &mut dyn Sql, canonical: &str) -> Result<Option<Account>, SqlError> {
+    let read = first(
         sql,
-        "SELECT account_id, handle, opaque_record, record_no, ksf, recovery_pub, statement_no, vault_no, settings_no, auth_epoch
-         FROM account WHERE account_id = :account AND status = 0",
+        accounts_where!(
+            "account_id = COALESCE(
+               (SELECT account_id FROM account WHERE handle_norm = :handle), (SELECT account_id FROM account LIMIT 1))"
+        ),
+        named! { handle: canonical },
+    )?;
+    Ok(read.map(account).transpose()?.filter(|account| keys::canonical(&account.handle) == canonical))
+}
+
+/// As [`claimed`], by the id that was answered to the name.
+pub(crate) fn claimed_id(sql: &mut dyn Sql, id: AccountId) -> Result<Option<Account>, SqlError> {
+    let read = first(
+        sql,
+        accounts_where!(
+            "account_id = COALESCE(
+               (SELECT account_id FROM account WHERE account_id = :account), (SELECT account_id FROM account LIMIT 1))"
+        ),
         named! { account: &id },
-    )?
-    .map(account)
-    .transpose()
+    )?;
+    Ok(read.map(account).transpose()?.filter(|account| account.id == id))
 }
 
 /// The account of a live session: it must be there.
@@ -279,4 +304,34 @@ pub(crate) fn take_attempt(sql: &mut dyn Sql, kind: Attempt, id: &Bytes, now: Mi
     let Some(mut row) = row else { return Ok(None) };
     let (account, state, expires) = (row.take()?, row.take()?, row.take::<Millis>()?);
     Ok((now < expires).then_some((account, state)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{refusal::Done, tests::world::World};
+
+    #[test]
+    fn a_row_that_is_read_for_nobody_is_nobodys() {
+        let mut world = World::new();
+        let claims = |names: [&str; 2], id: AccountId, world: &mut World| {
+            let all = world.write(|sql, _| {
+                let [first, second] = names.map(|name| claimed(sql, name).unwrap().map(|account| account.id));
+                Ok(Done::quiet((first, second, claimed_id(sql, id)?.map(|account| account.id))))
+            });
+            all.unwrap().answer
+        };
+        assert_eq!(claims(["alice", "bob"], AccountId([1; 16]), &mut world), (None, None, None), "of an empty house");
+        let (alice, _) = world.register("Alice");
+        let (bob, _) = world.register("bob");
+        assert_eq!(
+            claims(["alice", "bob"], bob.account, &mut world),
+            (Some(alice.account), Some(bob.account), Some(bob.account))
+        );
+        assert_eq!(
+            claims(["alicf", "Alice"], AccountId([1; 16]), &mut world),
+            (None, None, None),
+            "names come in their canonical form"
+        );
+    }
 }
