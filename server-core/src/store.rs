@@ -326,6 +326,30 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_the_database_are_copied_nowhere_else() {
+        let folder = std::env::temp_dir().join(format!("sotto-pages-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut store = Store::open(&folder.join("sotto.db")).unwrap();
+        // A savepoint keeps what its pages were, about a megabyte here.
+        let write = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000)
+            INSERT INTO limit_strict (key, tat_ms) SELECT randomblob(32), i FROM n";
+        store.batch(vec![run(write)]);
+        let inside = Arc::new(Mutex::new(vec![]));
+        let seen = Arc::clone(&inside);
+        let change = move |sql: &mut dyn Sql| {
+            let changed = sql.execute("UPDATE limit_strict SET tat_ms = 0", &[])?;
+            let open = std::fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+            let paths = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+            seen.lock().unwrap().extend(paths.filter(|path| path.to_string_lossy().contains("(deleted)")));
+            Ok(Done::quiet(u64::try_from(changed).unwrap()))
+        };
+        store.batch(vec![Task::new(change, |outcome| assert_eq!(outcome.unwrap().answer, 20_000))]);
+        assert_eq!(*inside.lock().unwrap(), Vec::<std::path::PathBuf>::new(), "a file that nobody sees");
+        drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn a_failed_commit_makes_every_answer_unavailable() {
         let mut world = World::new();
         let answers = Answers::default();

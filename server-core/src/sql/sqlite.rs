@@ -12,11 +12,13 @@ pub struct Sqlite {
     connection: Connection,
 }
 
-/// Set before anything is written; `page_size` must come first.
+/// Set before anything is written; `page_size` must come first. What a savepoint or a sort keeps aside stays in memory: a
+/// temporary file would lie outside of the server's folder, and cost a call of the system for each page.
 const WRITER: &str = "PRAGMA page_size=8192; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
     PRAGMA foreign_keys=ON; PRAGMA busy_timeout=5000; PRAGMA wal_autocheckpoint=4000; PRAGMA cache_size=-65536;
-    PRAGMA secure_delete=FAST; PRAGMA mmap_size=268435456;";
-const READER: &str = "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456;";
+    PRAGMA secure_delete=FAST; PRAGMA mmap_size=268435456; PRAGMA temp_store=MEMORY;";
+const READER: &str = "PRAGMA query_only=ON; PRAGMA busy_timeout=5000; PRAGMA cache_size=-16384; PRAGMA mmap_size=268435456;
+    PRAGMA temp_store=MEMORY;";
 
 impl Sqlite {
     /// Opens the file for writing, making it if it is not there.
