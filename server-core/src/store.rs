@@ -45,7 +45,11 @@ pub enum StartError {
 }
 
 /// One operation of a group and what happens to its outcome after the COMMIT.
-pub struct Task(Operation);
+pub struct Task {
+    run: Operation,
+    /// It writes nothing before it has decided: it needs no savepoint.
+    decides_first: bool,
+}
 
 type Operation = Box<dyn FnOnce(&mut dyn Sql) -> Ran + Send>;
 
@@ -69,12 +73,21 @@ impl Task {
         operation: impl FnOnce(&mut dyn Sql) -> Outcome<T> + Send + 'static,
         answer: impl FnOnce(Outcome<T>) + Send + 'static,
     ) -> Self {
-        Self(Box::new(move |sql| {
+        let run: Operation = Box::new(move |sql| {
             let outcome = operation(sql);
             let keep = keeps(&outcome);
             let settle: Settle = Box::new(move |lost| answer(lost.map_or(outcome, Err)));
             Ran { keep, settle }
-        }))
+        });
+        Self { run, decides_first: false }
+    }
+
+    /// The operation writes nothing before it has decided, so that a refusal leaves nothing to undo. A savepoint copies
+    /// each page that is written after it, which costs as much as writing does. Should it be refused after it has
+    /// written (the disk failed, or the promise is broken), the whole group is lost.
+    #[must_use]
+    pub fn decides_first(self) -> Self {
+        Self { decides_first: true, ..self }
     }
 }
 
@@ -159,8 +172,8 @@ impl Store {
         outcome
     }
 
-    /// Group commit: every operation in a savepoint of its own, one COMMIT, then all answers in order. A refusal undoes
-    /// only its own operation; a failed COMMIT makes every answer `unavailable`.
+    /// Group commit: every operation in a savepoint of its own if it needs one, one COMMIT, then all answers in order. A
+    /// refusal undoes only its own operation; a failed COMMIT makes every answer `unavailable`.
     pub fn batch(&mut self, tasks: Vec<Task>) {
         if tasks.is_empty() {
             return;
@@ -168,8 +181,12 @@ impl Store {
         let began = self.engine.control("BEGIN IMMEDIATE");
         let mut settles = Vec::with_capacity(tasks.len());
         let mut broken = began.err();
-        for Task(task) in tasks {
-            let ran = if broken.is_none() { self.in_savepoint(task) } else { Ok(task(&mut Closed)) };
+        for Task { run, decides_first } in tasks {
+            let ran = match (&broken, decides_first) {
+                (Some(_), _) => Ok(run(&mut Closed)),
+                (None, true) => self.unguarded(run),
+                (None, false) => self.in_savepoint(run),
+            };
             match ran {
                 Ok(ran) => settles.push(ran.settle),
                 Err((error, settle)) => {
@@ -207,12 +224,39 @@ impl Store {
         }
     }
 
+    fn unguarded(&mut self, task: Operation) -> Result<Ran, (SqlError, Option<Settle>)> {
+        let mut sql = Counting { sql: &mut self.engine, wrote: false };
+        let ran = task(&mut sql);
+        let undone = ran.keep || !sql.wrote;
+        if undone && self.engine.in_transaction() { Ok(ran) } else { Err((ended(), Some(ran.settle))) }
+    }
+
     /// Moves what the log holds into the database and keeps the log short. Run by a job, not after each commit.
     ///
     /// # Errors
     /// [`SqlError`].
     pub fn checkpoint(&mut self) -> Result<(), SqlError> {
         self.engine.script("PRAGMA wal_checkpoint(PASSIVE); PRAGMA optimize;")
+    }
+}
+
+/// Notes whether an operation tried to write.
+struct Counting<'a> {
+    sql: &'a mut Sqlite,
+    wrote: bool,
+}
+
+impl Sql for Counting<'_> {
+    fn execute(&mut self, statement: &'static str, parameters: &[crate::sql::Named<'_>]) -> Result<usize, SqlError> {
+        self.wrote = true;
+        self.sql.execute(statement, parameters)
+    }
+    fn query(
+        &mut self,
+        statement: &'static str,
+        parameters: &[crate::sql::Named<'_>],
+    ) -> Result<Vec<crate::sql::Row>, SqlError> {
+        self.sql.query(statement, parameters)
     }
 }
 
@@ -323,6 +367,37 @@ mod tests {
         assert_eq!(*answers.lock().unwrap(), expected);
         assert_eq!(keys(&mut world), 3, "1, 3 and 4");
         world.store.batch(vec![]);
+    }
+
+    #[test]
+    fn who_decides_first_is_refused_alone_or_takes_the_group_along() {
+        let mut world = World::new();
+        let answers = Answers::default();
+        let refuse = |code: Code| {
+            let answers = Arc::clone(&answers);
+            Task::new(
+                move |_| -> Outcome<()> { Err(code.into()) },
+                move |outcome| {
+                    answers.lock().unwrap().push(outcome.map(|_| 0).map_err(|refusal| refusal.code));
+                },
+            )
+        };
+        world.store.batch(vec![
+            put(&answers, 1, done()).decides_first(),
+            refuse(Code::StaleEpoch).decides_first(),
+            put(&answers, 2, done()).decides_first(),
+        ]);
+        assert_eq!(std::mem::take(&mut *answers.lock().unwrap()), [Ok(1), Err(Code::StaleEpoch), Ok(2)]);
+        assert_eq!(keys(&mut world), 2, "there was nothing to undo");
+        // A broken promise: what it wrote can't be taken back alone.
+        let late = Err(Refusal::new(Code::Forbidden));
+        world.store.batch(vec![put(&answers, 3, done()), put(&answers, 4, late).decides_first(), put(&answers, 5, done())]);
+        let lost = Err(Code::Unavailable);
+        assert_eq!(std::mem::take(&mut *answers.lock().unwrap()), [lost, lost, lost]);
+        assert_eq!(keys(&mut world), 2);
+        world.store.batch(vec![put(&answers, 6, done()), run("ROLLBACK").decides_first(), put(&answers, 7, done())]);
+        assert_eq!(*answers.lock().unwrap(), [lost, lost], "nothing is stored on its own");
+        assert_eq!(keys(&mut world), 2);
     }
 
     #[test]

@@ -125,13 +125,29 @@ impl StoreThreads {
         operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
         answer: impl FnOnce(Outcome<T>) + Send + 'static,
     ) -> Result<(), Refusal> {
-        let task = self.task(operation, answer);
+        self.run(self.task(operation, answer))
+    }
+
+    /// The same for an operation that [decides first](Task::decides_first).
+    ///
+    /// # Errors
+    /// As [`StoreThreads::submit`].
+    pub fn submit_decided<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
+        answer: impl FnOnce(Outcome<T>) + Send + 'static,
+    ) -> Result<(), Refusal> {
+        self.run(self.task(operation, answer).decides_first())
+    }
+
+    fn run(&self, task: Task) -> Result<(), Refusal> {
         self.writer.try_send(Job::Run(task)).map_err(|_| busy("the writer's queue is full or closed"))?;
         self.writing.unpark();
         Ok(())
     }
 
-    /// The same for an operation that nobody waits for: it may share the COMMIT of another that comes a little later.
+    /// For an operation that nobody waits for and that [decides first](Task::decides_first): it may share the COMMIT of another
+    /// that comes a little later.
     ///
     /// # Errors
     /// As [`StoreThreads::submit`].
@@ -140,7 +156,7 @@ impl StoreThreads {
         operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
         answer: impl FnOnce(Outcome<T>) + Send + 'static,
     ) -> Result<(), Refusal> {
-        let task = self.task(operation, answer);
+        let task = self.task(operation, answer).decides_first();
         self.writer.try_send(Job::Later(task)).map_err(|_| busy("the writer's queue is full or closed"))
     }
 

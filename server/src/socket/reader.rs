@@ -108,7 +108,7 @@ impl Reader {
         let (asked, caller) = (Arc::clone(&append), *self.outlet.caller());
         let (outlet, hub) = (Arc::clone(&self.outlet), Arc::clone(&self.app.hub));
         self.outlet.begin();
-        let queued = self.app.store.submit(
+        let queued = self.app.store.submit_decided(
             move |sql, context| conversation::append(sql, context, &caller, &asked),
             move |outcome| match outcome {
                 Err(refusal) => outlet.finish(Some(&refused(request, &refusal))),
