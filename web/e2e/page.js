@@ -1,14 +1,13 @@
 // What a person does on the page, by the names a screen reader would say.
+import { isFirefox, locate } from './find.js';
 import { until } from './until.js';
 
-const aria = (role, name) => `::-p-aria([name="${name}"]${role ? `[role="${role}"]` : ''})`;
-
-/** The element of this role and name, as soon as it is there. */
+/** This element, as soon as it is there. */
 export async function find(page, role, name, options) {
-  return until(`${role} "${name}" on ${page.url()}`, () => page.$(aria(role, name)), options);
+  return until(`${role} "${name}" on ${page.url()}`, () => locate(page, role, name), options);
 }
 
-export const has = async (page, role, name) => (await page.$(aria(role, name))) !== null;
+export const has = async (page, role, name) => (await locate(page, role, name)) !== null;
 
 export async function gone(page, role, name, options) {
   await until(`${role} "${name}" to go`, async () => !(await has(page, role, name)), options);
@@ -17,7 +16,7 @@ export async function gone(page, role, name, options) {
 /** A click as the hand does it; asks again when the screen moved in between. */
 export async function click(page, role, name) {
   await until(`a click on ${role} "${name}"`, async () => {
-    const element = await page.$(aria(role, name));
+    const element = await locate(page, role, name);
     if (!element) return false;
     await element.click();
     return true;
@@ -36,8 +35,8 @@ export async function field(page, name) {
   });
 }
 
-/** Types into what has the focus: as one insertion where the browser can, else key by key. */
-export const write = (page, text) => (/firefox/i.test(page.browser().process()?.spawnfile ?? '') ? page.keyboard.type(text) : page.keyboard.sendCharacter(text));
+/** Puts a text where the focus is, as one insertion (an input method or a paste does that); Firefox takes one sign a command otherwise. */
+export const write = (page, text) => (isFirefox(page) ? page.evaluate(said => document.execCommand('insertText', false, said), text) : page.keyboard.sendCharacter(text));
 
 export async function fill(page, name, value) {
   const element = await field(page, name);
@@ -87,8 +86,7 @@ export const inside = page => find(page, 'button', 'New chat', { within: 30_000 
 /** Opens the dialog for a new chat and types whom it is with. */
 export async function nameChat(page, name) {
   await click(page, 'button', 'New chat');
-  await find(page, 'dialog', 'New chat');
-  const dialog = await page.$(aria('dialog', 'New chat'));
+  const dialog = await find(page, 'dialog', 'New chat');
   await until('the name to stand in the dialog', async () => {
     const box = await dialog.$('input');
     if (!box) return false;
@@ -138,14 +136,21 @@ export async function send(page, text) {
  * the tools' affair and not the page's. The page sees the same events.
  */
 export async function sendUnseen(page, text) {
-  const box = await field(page, 'Message');
-  await box.evaluate((node, value) => {
-    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(node, value);
-    node.dispatchEvent(new InputEvent('input', { bubbles: true }));
-  }, text);
-  await until('the button to be ready', () => box.evaluate(node => !node.form.querySelector('button[type=submit]').disabled));
-  await box.evaluate(node => node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true })));
-  await until('the box to be empty again', () => box.evaluate(node => node.value === ''));
+  for (let box, taken = false; !taken;) {
+    box = await field(page, 'Message');
+    await box.evaluate((node, value) => {
+      Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(node, value);
+      node.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    }, text);
+    await until('the button to be ready', () => box.evaluate(node => !node.isConnected || !node.form.querySelector('button[type=submit]').disabled));
+    // A box that was drawn anew meanwhile, because another tab leads now, hears nothing: its successor is written into.
+    taken = await box.evaluate(node => {
+      if (!node.isConnected) return false;
+      node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
+      return true;
+    });
+    if (taken) await until('the box to be empty again', () => box.evaluate(node => !node.isConnected || node.value === ''));
+  }
 }
 
 /** Every message on the screen: who, what, when, in which state. */
@@ -173,7 +178,7 @@ export const shown = (page, text, { state, within = 20_000 } = {}) => until(`"${
 }, { within });
 
 /** Loads older messages until the beginning is on the screen, and returns every text with how often it stands there. */
-export async function countAll(page) {
+export async function countAll(page, { within = 60_000 } = {}) {
   const counts = new Map();
   const seen = new Map();
   let quiet = 0;
@@ -189,7 +194,7 @@ export async function countAll(page) {
     ids.forEach(([id, text], place) => seen.set(id || `${place}`, text));
     quiet = seen.size === before ? quiet + 1 : 0;
     return quiet >= 60;
-  }, { within: 60_000 });
+  }, { within });
   for (const text of seen.values()) counts.set(text, (counts.get(text) ?? 0) + 1);
   return counts;
 }

@@ -44,7 +44,7 @@ async function fresh() {
 
 console.log(`${title}: ${await browser.version()}`);
 const cases = await casesIn(new URL('screens/', import.meta.url), kind, positionals[0] ?? '');
-const good = await runAll({ title, cases, judge, fresh, connected: () => browser.connected, failures });
+const good = await runAll({ title, cases, lanes: [{ judge, fresh, connected: () => browser.connected }], failures });
 await quit(browser);
 server.close();
 rmSync(folder, { recursive: true, force: true });

@@ -5,13 +5,17 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { until } from './until.js';
 
-/** A port that was free a moment ago. */
+const given = new Set();
+
+/** A port that was free a moment ago, and that nobody else in this run was given. */
 export const freePort = () => new Promise((resolve, reject) => {
   const probe = createServer();
   probe.once('error', reject);
   probe.listen(0, '127.0.0.1', () => {
     const { port } = probe.address();
-    probe.close(() => resolve(port));
+    const fresh = !given.has(port);
+    given.add(port);
+    probe.close(() => resolve(fresh ? port : freePort()));
   });
 });
 

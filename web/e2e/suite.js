@@ -1,4 +1,4 @@
-// What the three programs here share: the folder of the run, the trusted authority, the proxy for everything foreign.
+// What the programs here share: the folder of the run, the trusted authority, the proxy for everything foreign.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +20,20 @@ export class Suite {
     await first.start();
     await first.stop();
     Object.assign(this, { certificates: first.data, authority: first.authority });
+    return this.#begin();
+  }
+
+  async #begin() {
     this.foreign = await new Foreign().start();
     this.browser = await this.launch();
     return this;
+  }
+
+  /** A second one that trusts the same authority and writes into the same report, with a browser and a proxy of its own. */
+  async beside() {
+    const other = new Suite({ kind: this.kind, binary: this.binary, plant: this.plant });
+    const { certificates, authority, report } = this;
+    return Object.assign(other, { certificates, authority, report }).#begin();
   }
 
   launch(options = {}) {

@@ -15,6 +15,8 @@ export class World {
   foreign = [];
   people = [];
   relays = [];
+  /** What a case wants to be told beside its verdict. */
+  notes = [];
   #cleanup = [];
 
   constructor(given) {

@@ -92,7 +92,7 @@ export default [
         const careless = asked('--username', ann.name, ...guesses);
         if (careless.join() !== '0 nothing,1 opens,2 nothing') throw new Error(`with a planted digest: ${careless}`);
         const sizes = Object.entries(bytes).map(([name, content]) => `${name} ${content.length}`).join(', ');
-        console.log(`        recorded bytes: ${sizes}`);
+        t.notes.push(`recorded bytes: ${sizes}`);
       } finally {
         rmSync(folder, { recursive: true, force: true });
       }
