@@ -91,6 +91,28 @@ export default [
     },
   },
   {
+    name: 'another tab takes a draft away by sending it, not by sending something else',
+    async run(t) {
+      const page = await t.talk('main');
+      const stored = wanted => until(`"${wanted}" to be stored`, () => page.evaluate((id, draft) => mock.conversations.get(id).draft === draft, BOB.slice(3), wanted));
+      const elsewhere = async draft => {
+        await page.evaluate((id, text) => mock.touch(id, { draft: text }), BOB.slice(3), draft);
+        await rest(page);
+      };
+      await (await on.field(page, 'Message')).focus();
+      await page.keyboard.type('my draft');
+      await stored('my draft');
+      await elsewhere('theirs');
+      await elsewhere('');
+      same('the box', await valueOf(page, 'Message'), 'my draft');
+      await turnTo(page, INES);
+      await stored('my draft');
+      await turnTo(page, 'bob.varga');
+      await elsewhere('');
+      await until('the draft to be gone', async () => (await valueOf(page, 'Message')) === '');
+    },
+  },
+  {
     name: 'a draft is handed over before the page is left, not when its worker ends already',
     // In Firefox what the test itself writes while the page is hidden is not there on the next one; the product is tried in `cases/sleep.js`.
     only: 'chromium',
