@@ -142,14 +142,14 @@ export async function sendUnseen(page, text) {
       Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, 'value').set.call(node, value);
       node.dispatchEvent(new InputEvent('input', { bubbles: true }));
     }, text);
-    await until('the button to be ready', () => box.evaluate(node => !node.isConnected || !node.form.querySelector('button[type=submit]').disabled));
-    // A box that was drawn anew meanwhile, because another tab leads now, hears nothing: its successor is written into.
+    await until('the button to be ready', () => box.evaluate(node => node.ownerDocument !== document || !node.isConnected || !node.form.querySelector('button[type=submit]').disabled));
+    // A box that was drawn anew meanwhile, or whose page was loaded again, hears nothing: its successor is written into.
     taken = await box.evaluate(node => {
-      if (!node.isConnected) return false;
+      if (node.ownerDocument !== document || !node.isConnected) return false;
       node.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }));
       return true;
     });
-    if (taken) await until('the box to be empty again', () => box.evaluate(node => !node.isConnected || node.value === ''));
+    if (taken) await until('the box to be empty again', () => box.evaluate(node => node.ownerDocument !== document || !node.isConnected || node.value === ''));
   }
 }
 

@@ -70,14 +70,15 @@ export default [
       const chatter = async place => {
         while (!over) {
           const one = text(`tab ${place}`);
-          const { page } = tabs[place];
+          const tab = tabs[place];
+          const ended = () => tabs[place] !== tab || tab.ending || over;
           try {
-            await on.sendUnseen(page, one);
+            await on.sendUnseen(tab.page, one);
             // On a busy machine the next leader may be ended before it stands, and the one after it.
-            await on.shown(page, one, { within: 30_000 });
-            taken.push(one);
+            const seen = async () => (await on.messages(tab.page)).some(message => message.text === one) && 'seen';
+            if ((await until(`"${one}"`, async () => (await seen()) || ended(), { within: 30_000 })) === 'seen') taken.push(one);
           } catch (error) {
-            if (tabs[place].page === page && !tabs[place].ending && !over) throw error;
+            if (!ended()) throw error;
           }
           await moment(120);
         }
