@@ -8,6 +8,9 @@ async function run(page) {
   const there = await page.evaluate(() => typeof globalThis.axe === 'object');
   if (!there) await page.evaluate(source);
   return page.evaluate(async () => {
+    // What fades in has the contrast of its end only there.
+    const finite = document.getAnimations().filter(one => Number.isFinite(one.effect.getComputedTiming().endTime));
+    await Promise.all(finite.map(one => one.finished.catch(() => {})));
     const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
     return violations.flatMap(rule => rule.nodes.map(node => `${rule.id} at ${node.target.join(' ')} (${node.any.concat(node.all, node.none)[0]?.message ?? rule.help})`));
   });
