@@ -165,18 +165,37 @@ impl Insider {
         adds: Vec<KeyPackage>,
         removes: Vec<LeafNodeIndex>,
     ) -> (Vec<u8>, http::Commit) {
+        self.commit_of(message, adds, removes, vec![], None)
+    }
+
+    /// The same with proposals of any kind that openmls makes; those it has proposed before go in by reference.
+    pub(crate) fn commit_of(
+        &mut self,
+        message: MessageId,
+        adds: Vec<KeyPackage>,
+        removes: Vec<LeafNodeIndex>,
+        others: Vec<Proposal>,
+        extensions: Option<Extensions<GroupContext>>,
+    ) -> (Vec<u8>, http::Commit) {
         let epoch = self.epoch();
         self.group.set_aad(CommitData { message, device: self.device }.encode());
-        let bundle = self
+        // Who comes in needs the tree; a group info with it is not what members give the server.
+        let tree = !adds.is_empty();
+        let mut builder = self
             .group
             .commit_builder()
             .force_self_update(true)
             .propose_adds(adds)
             .propose_removals(removes)
+            .add_proposals(others);
+        if let Some(extensions) = extensions {
+            builder = builder.propose_group_context_extensions(extensions).unwrap();
+        }
+        let bundle = builder
             .load_psks(self.provider.storage())
             .unwrap()
             .create_group_info(true)
-            .use_ratchet_tree_extension(true)
+            .use_ratchet_tree_extension(tree)
             .build(self.provider.rand(), self.provider.crypto(), &self.signer, |_| true)
             .unwrap()
             .stage_commit(&self.provider)

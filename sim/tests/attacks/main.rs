@@ -22,5 +22,7 @@ mod verdicts;
 mod s2_identity;
 mod s3_delivery;
 mod s3_groups;
+mod s3_packages;
+mod s3_proposals;
 mod s5_login;
 mod s7_rows;

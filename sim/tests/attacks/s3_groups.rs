@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Epoch and devices of a conversation as a browser's own rows have them.
-fn inside(stage: &Stage, at: usize, conversation: ConversationId) -> (u64, Vec<shared::DeviceId>) {
+pub(crate) fn inside(stage: &Stage, at: usize, conversation: ConversationId) -> (u64, Vec<shared::DeviceId>) {
     let view = Insider::of(stage, at, conversation);
     (view.epoch(), view.roster())
 }

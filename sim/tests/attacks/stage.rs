@@ -5,7 +5,7 @@ use std::ops::{Deref, DerefMut};
 use client_core::{Answer, Command, Failure};
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::RngCore as _;
-use server_core::Keys;
+use server_core::{Keys, Rules};
 use shared::{AccountId, ConversationId, MessageId, Millis};
 use sim::{
     clock,
@@ -52,24 +52,29 @@ impl DerefMut for Stage {
 
 impl Stage {
     pub(crate) fn new() -> Self {
+        Self::under(open_rules())
+    }
+
+    /// A stage whose server has these rules.
+    pub(crate) fn under(rules: Rules) -> Self {
         let mut rng = ChaCha20Rng::from_seed([7; 32]);
         let (database, store) = Database::new();
         let keys = Keys::generate(&mut rng);
-        Self::over(database, store, None, &keys, rng, Millis(clock::now()))
+        Self::over(database, store, None, (&keys, rules), rng, Millis(clock::now()))
     }
 
     fn over(
         database: Database,
         store: server_core::Store,
         epoch: Option<[u8; 16]>,
-        keys: &Keys,
+        (keys, rules): (&Keys, Rules),
         mut rng: ChaCha20Rng,
         now: Millis,
     ) -> Self {
         let keys = Keys::from_bytes(&keys.to_bytes()).unwrap();
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
-        let server = Server::over(store, epoch, keys, open_rules(), ChaCha20Rng::from_seed(seed), now);
+        let server = Server::over(store, epoch, keys, rules, ChaCha20Rng::from_seed(seed), now);
         Self { stage: stage::Stage::over(Some(server), rng, now), database, told: vec![] }
     }
 
@@ -83,7 +88,7 @@ impl Stage {
         let (database, store) = self.database.fork();
         let epoch = self.database.one("SELECT store_epoch FROM store_meta");
         let keys = self.server.as_ref().unwrap().keys();
-        let mut fork = Self::over(database, store, Some(epoch), keys, self.rng.clone(), self.now);
+        let mut fork = Self::over(database, store, Some(epoch), (keys, open_rules()), self.rng.clone(), self.now);
         fork.told = self.told.clone();
         change(&fork.database);
         for browser in &self.browsers {
