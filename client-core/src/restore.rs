@@ -1,14 +1,15 @@
 //! The server was put back to an older copy (protocol §7, store epoch): what it lost is offered again.
 //!
-//! A device keeps the rows it had accepted for a week. When the server names another store epoch, numbers begin again behind its
-//! last one: everything this device has stays in its place, rows that come are put behind it, and own rows that the server lacks
+//! A device keeps the rows it had accepted for a week. When the server names another store epoch, numbers begin again behind the
+//! last one that server and device have in common (the server says which; others may have written behind it since):
+//! everything this device has stays in its place, rows that come are put behind it, and own rows that the server lacks
 //! are offered as they were: messages in any epoch the server has gone back to, commits when their epoch has come, creations
 //! when the conversation is unknown. What comes back from others is known by its hash (commits) or by its sender's counter
 //! (messages) and is not shown twice.
 
 use shared::{
     Bytes, Code, ConversationId,
-    frame::{Row, ServerHello},
+    frame::{Cursor, Row, ServerHello},
     http as body,
     time::DAY,
 };
@@ -124,7 +125,10 @@ impl Session {
         let ids: Vec<_> = self.convs.keys().copied().collect();
         for id in ids {
             let head = hello.heads.iter().find(|head| head.conversation == id);
-            let (number, last_n, epoch) = head.map_or((0, 0, 0), |head| (head.number, head.last_n, head.epoch));
+            let (last, last_n, epoch) = head.map_or((0, 0, 0), |head| (head.number, head.last_n, head.epoch));
+            // Others may have been back before: what now has a number this device has passed need not be what it read there.
+            let of = |known: &Vec<Cursor>| known.iter().find(|known| known.conversation == id).map_or(0, |known| known.number);
+            let number = hello.known.as_ref().map_or(last, of).min(last);
             self.put_back(id, number, last_n);
             let Some(conv) = self.conversation(id) else { continue };
             if conv.cursor > number {

@@ -92,6 +92,7 @@ pub(crate) fn server_seeds() -> Vec<Vec<u8>> {
         settings: 0,
         delivered: vec![delivered],
         inbox: 3,
+        known: Some(vec![Cursor { conversation, number: 2 }]),
     };
     let frames = [
         ServerFrame::Hello(hello),

@@ -302,6 +302,11 @@ fn settle_epoch(
     if file == Some(stored) || (file.is_none() && unused) {
         return Ok(EpochCheck::Same(stored));
     }
+    // What was stored before is what clients of that epoch know; from here on numbers are given for the second time.
+    sql.execute(
+        "INSERT INTO restored (store_epoch, conv_id, head_seq) SELECT :epoch, conv_id, head_seq FROM conv",
+        named! { epoch: &stored },
+    )?;
     sql.execute("UPDATE store_meta SET store_epoch = :epoch WHERE id = 1", named! { epoch: &drawn })?;
     // One-time packages of the copy may have been handed out since. Every device makes new ones when it comes back.
     sql.execute("DELETE FROM key_package WHERE last_resort = 0", &[])?;

@@ -333,6 +333,10 @@ pub struct ServerHello {
     /// The last inbox item that is gone: a client whose numbers belong to another store epoch reads from here.
     #[n(8)]
     pub inbox: u64,
+    /// Only for a client whose numbers belong to another store epoch: up to which number the rows here are those that it knows. A
+    /// conversation that is missing has none.
+    #[n(9)]
+    pub known: Option<Vec<Cursor>>,
 }
 
 /// See [`ServerFrame::Delivered`].

@@ -72,6 +72,10 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
         announce.extend(acknowledge(sql, caller, &cursor)?.announce);
     }
     let account = account::rows::existing(sql, caller.account())?;
+    let known = match request.store_epoch.as_ref().filter(|_| restored) {
+        Some(theirs) => Some(rows::known(sql, caller.account(), theirs)?),
+        None => None,
+    };
     let news = |s: &Standing| restored || s.leaf || s.head.number > cursor(s.head.conversation);
     let answer = ServerHello {
         store_epoch,
@@ -83,6 +87,7 @@ pub fn hello(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, requ
         settings: account.settings_no,
         delivered: rows::delivered(sql, caller.account())?,
         inbox: inbox::rows::gone(sql, caller.device())?,
+        known,
     };
     Ok(Done::telling(answer, announce))
 }
@@ -158,6 +163,35 @@ mod tests {
         let phone = world.second(&mut person);
         let other = ClientHello { store_epoch: Some(Bytes(vec![9; 16])), cursors: ahead, ..first(&phone.run, 1) };
         assert_eq!(say(&mut world, &phone, &other).unwrap().answer.heads.len(), 1, "also without a leaf");
+    }
+
+    #[test]
+    fn a_client_of_the_epoch_before_hears_what_it_has_in_common() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let id = world.pair(&mut alice, &mut bob);
+        let put_back = |world: &mut World| {
+            let World { store, now, rng, rules, keys, .. } = world;
+            store.check_epoch(&mut Context { now: *now, rng, rules, keys }, Some([9; 16])).unwrap();
+        };
+        put_back(&mut world);
+        // Somebody is back before her.
+        let message = world.message(&mut bob, id, b"under a number of before");
+        world.append(&bob, &message).unwrap();
+        let hello = |epoch: Option<Bytes>| ClientHello { store_epoch: epoch, ..first(&alice.run, 1) };
+        let of = |world: &mut World, epoch| say(world, &alice, &hello(epoch)).unwrap().answer;
+        let first = world.epoch.into();
+        let common = |number| Some(vec![Cursor { conversation: id, number }]);
+        let here = of(&mut world, Some(first));
+        assert_eq!((here.heads[0].number, here.known), (2, common(1)));
+        let second = here.store_epoch;
+        assert_eq!(of(&mut world, Some(second.clone())).known, None, "nothing was put back");
+        put_back(&mut world);
+        assert_eq!(of(&mut world, Some(second)).known, common(2));
+        let first = world.epoch.into();
+        assert_eq!(of(&mut world, Some(first)).known, common(1));
+        assert_eq!(of(&mut world, Some(Bytes(vec![7; 16]))).known, common(1), "of an epoch that was never here: what all had");
+        assert_eq!(of(&mut world, None).known, None);
     }
 
     #[test]

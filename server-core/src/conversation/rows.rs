@@ -3,7 +3,7 @@
 use mls::{rules::Leaf, store::RowChange};
 use shared::{
     AccountId, Bytes, ConversationId, DeviceId, MessageId, Millis,
-    frame::{Delivered, Head, RowKind, Wanted},
+    frame::{Cursor, Delivered, Head, RowKind, Wanted},
     http::ConversationState,
 };
 
@@ -464,6 +464,21 @@ pub(super) fn standings(sql: &mut dyn Sql, account: AccountId, device: DeviceId)
         let head = Head { conversation: row.take()?, number: row.take()?, last_n: row.take()?, epoch: row.take()? };
         Ok(Standing { head, leaf: row.take()?, cursor: row.take()? })
     })
+    .collect()
+}
+
+/// For Hello of a client of another store epoch: up to where each of its conversations is what it knows. Of an epoch that was never
+/// this database's (an older copy was put back in its place) nothing is certain but what every epoch before had.
+pub(super) fn known(sql: &mut dyn Sql, account: AccountId, epoch: &Bytes) -> Result<Vec<Cursor>, SqlError> {
+    sql.query(
+        "SELECT r.conv_id, MIN(r.head_seq) FROM conv_member m JOIN restored r ON r.conv_id = m.conv_id
+         WHERE m.account_id = :account AND m.until_seq IS NULL
+           AND (r.store_epoch = :epoch OR NOT EXISTS (SELECT 1 FROM restored WHERE store_epoch = :epoch))
+         GROUP BY r.conv_id",
+        named! { account: &account, epoch: epoch.as_slice() },
+    )?
+    .into_iter()
+    .map(|mut row| Ok(Cursor { conversation: row.take()?, number: row.take()? }))
     .collect()
 }
 

@@ -3,7 +3,10 @@
 use super::{Sql as _, SqlError, named, sqlite::Sqlite};
 
 /// Name and text of every migration, in order. A released one is never edited.
-const MIGRATIONS: [(&str, &str); 1] = [("0001_start", include_str!("../../migrations/sqlite/0001_start.sql"))];
+const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_start", include_str!("../../migrations/sqlite/0001_start.sql")),
+    ("0002_restored", include_str!("../../migrations/sqlite/0002_restored.sql")),
+];
 
 /// Why a database can't be used.
 #[derive(Debug, thiserror::Error)]

@@ -167,6 +167,9 @@ fn template() -> Template {
     let body = serde_json::to_vec(&start).unwrap();
     stage.raw(carol, client_core::Method::Post, "/auth/login/start", Some((shared::http::JSON, body)));
     stage.browsers[bob].offline = false;
+    // As if an older copy had been put back once.
+    let restored = "INSERT INTO restored SELECT randomblob(16), conv_id, head_seq FROM conv";
+    stage.database.sql.execute(restored, []).unwrap();
     Template { stage, pair }
 }
 
@@ -256,7 +259,7 @@ fn sweep(tables: &[&str]) {
 const ACCOUNTS: &[&str] = &["account", "statement"];
 const SECRETS: &[&str] = &["wrap", "login_attempt", "settings_item", "session", "store_meta", "limit_strict", "migration"];
 const DEVICES: &[&str] = &["device", "device_head", "device_inbox", "device_cursor", "key_package", "key_package_claim"];
-const CONVERSATIONS: &[&str] = &["conv", "conv_pair", "conv_group", "conv_info"];
+const CONVERSATIONS: &[&str] = &["conv", "conv_pair", "conv_group", "conv_info", "restored"];
 const MEMBERS: &[&str] = &["conv_leaf", "conv_device", "conv_member", "conv_msg"];
 
 /// Every column has a verdict, every verdict a column, every table a sweep.

@@ -37,6 +37,26 @@ fn messages_acknowledged_after_the_copy_are_offered_again() {
     assert_eq!(town.shown(bob, id), sent);
 }
 
+/// Her numbers say nothing about rows that others wrote under them while she was away.
+#[test]
+fn what_others_wrote_before_a_browser_was_back_is_read() {
+    let mut town = Town::new("others");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one"), town.say(bob, id, "two")];
+    town.copy();
+    town.close(bob);
+    sent.extend((0..2).map(|n| town.say(alice, id, &format!("lost {n}"))));
+    town.close(alice);
+    town.put_back();
+    town.open(bob);
+    sent.extend((0..3).map(|n| town.say(bob, id, &format!("under the same numbers {n}"))));
+    town.open(alice);
+    town.holds(id, &[alice, bob], &sent);
+    sent.push(town.say(bob, id, "it goes on"));
+    town.holds(id, &[alice, bob], &sent);
+}
+
 #[test]
 fn commits_after_the_copy_are_offered_again_by_who_made_them() {
     let mut town = Town::new("commits");
