@@ -11,7 +11,7 @@ use server_core::{
 };
 use shared::{
     AccountId, Bytes, Code, ConversationId, DeviceId, Millis, codec,
-    frame::{ClientFrame, Entries, Refused, ServerFrame},
+    frame::{ClientFrame, Entries, Refused, Row, RowKind, ServerFrame},
     http,
 };
 
@@ -19,6 +19,8 @@ use shared::{
 pub struct Socket {
     caller: Caller,
     greeted: bool,
+    /// The last number it has or was sent, a conversation: whoever has all before a row gets it pushed.
+    sent: BTreeMap<ConversationId, u64>,
 }
 
 /// What the server says to whom.
@@ -316,7 +318,7 @@ impl Server {
         let bytes: Bytes = serde_json::from_value(serde_json::Value::String(ticket.to_owned())).ok()?;
         let caller = self.tickets.remove(&bytes.0)?.caller().ok()?;
         self.next += 1;
-        self.sockets.insert(self.next, Socket { caller, greeted: false });
+        self.sockets.insert(self.next, Socket { caller, greeted: false, sent: BTreeMap::new() });
         Some(self.next)
     }
 
@@ -347,6 +349,7 @@ impl Server {
                 };
                 if let Some(open) = self.sockets.get_mut(&socket) {
                     open.greeted = true;
+                    open.sent = hello.cursors.iter().map(|cursor| (cursor.conversation, cursor.number)).collect();
                 }
                 let older: Vec<u64> = self
                     .sockets
@@ -366,9 +369,34 @@ impl Server {
             ClientFrame::Hello(_) => self.close(socket, Code::HelloFirst),
             _ if !greeted => self.close(socket, Code::HelloFirst),
             ClientFrame::Append(append) => match self.run(now, |sql, c| conversation::append(sql, c, &caller, &append)) {
-                Ok(done) => {
-                    let mut said = vec![say(ServerFrame::Appended(done.answer))];
-                    said.extend(self.publish(now, done.announce));
+                Ok(Done { answer, announce }) => {
+                    let row = Row {
+                        number: answer.number,
+                        kind: RowKind::Message,
+                        generation: append.generation,
+                        epoch: append.epoch,
+                        device: caller.device(),
+                        account: caller.account(),
+                        message: append.message,
+                        at: answer.at,
+                        signature: None,
+                        body: Some(append.sealed),
+                        authenticated: None,
+                        erased: None,
+                        big: None,
+                        frank: None,
+                    };
+                    let mut said = vec![say(ServerFrame::Appended(answer))];
+                    for one in announce {
+                        match one {
+                            Announce::Head { conversation, number, devices }
+                                if (conversation, number) == (append.conversation, row.number) =>
+                            {
+                                said.extend(self.push_row(&devices, conversation, &row));
+                            }
+                            other => said.extend(self.publish(now, vec![other])),
+                        }
+                    }
                     said
                 }
                 Err(refusal) => refuse(append.request, refusal),
@@ -379,6 +407,9 @@ impl Server {
                     Ok(done) => {
                         let http::Rows { rows, head, floor } = done.answer;
                         let (conversation, request) = (fetch.conversation, fetch.request);
+                        if let (Some(open), Some(last)) = (self.sockets.get_mut(&socket), rows.last()) {
+                            open.sent.insert(conversation, last.number);
+                        }
                         vec![say(ServerFrame::Entries(Entries { conversation, rows, head, floor, request }))]
                     }
                     Err(refusal) => refuse(fetch.request, refusal),
@@ -408,6 +439,22 @@ impl Server {
         let items =
             self.run(now, |sql, _| inbox::read(sql, caller, after, 256, 1 << 20)).map(|done| done.answer).unwrap_or_default();
         if items.is_empty() { vec![] } else { vec![Said { socket, frame: Some(ServerFrame::Inbox(items)) }] }
+    }
+
+    /// A row just stored, as the real server's hub does it: who has all before it gets it at once, others a hint.
+    fn push_row(&mut self, devices: &[DeviceId], conversation: ConversationId, row: &Row) -> Vec<Said> {
+        let mut said = vec![];
+        for socket in self.of_devices(devices) {
+            let Some(open) = self.sockets.get_mut(&socket) else { continue };
+            let frame = if open.sent.get(&conversation).is_some_and(|sent| *sent + 1 == row.number) {
+                open.sent.insert(conversation, row.number);
+                ServerFrame::Entries(Entries { conversation, rows: vec![row.clone()], head: row.number, floor: 0, request: 0 })
+            } else {
+                ServerFrame::Head(shared::frame::Cursor { conversation, number: row.number })
+            };
+            said.push(Said { socket, frame: Some(frame) });
+        }
+        said
     }
 
     fn of_devices(&self, devices: &[DeviceId]) -> Vec<u64> {
