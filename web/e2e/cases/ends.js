@@ -98,8 +98,10 @@ export default [
         if (kind === 'worker') {
           await endWorkers(tab.page);
           tab.worker = false;
-          tab.ending = false;
-          if (tabs.some(other => other.worker)) continue;
+          if (tabs.some(other => other.worker)) {
+            tab.ending = false;
+            continue;
+          }
         }
         if (kind === 'reload' || kind === 'worker') {
           // Firefox under automation loses a reload now and then; its user would close the tab and open another.
