@@ -15,7 +15,7 @@ pub(crate) mod rows;
 pub(crate) mod wanted;
 
 pub use acknowledge::{AcknowledgeError, acknowledge};
-pub use append::{AppendError, append};
+pub use append::{AppendError, append, message_row};
 pub use change::ChangeError;
 pub use commit::{CommitError, commit};
 pub use create::{CreateError, create};

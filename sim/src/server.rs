@@ -11,7 +11,7 @@ use server_core::{
 };
 use shared::{
     AccountId, Bytes, Code, ConversationId, DeviceId, Millis, codec,
-    frame::{ClientFrame, Entries, Refused, Row, RowKind, ServerFrame},
+    frame::{ClientFrame, Entries, Refused, Row, ServerFrame},
     http,
 };
 
@@ -370,22 +370,7 @@ impl Server {
             _ if !greeted => self.close(socket, Code::HelloFirst),
             ClientFrame::Append(append) => match self.run(now, |sql, c| conversation::append(sql, c, &caller, &append)) {
                 Ok(Done { answer, announce }) => {
-                    let row = Row {
-                        number: answer.number,
-                        kind: RowKind::Message,
-                        generation: append.generation,
-                        epoch: append.epoch,
-                        device: caller.device(),
-                        account: caller.account(),
-                        message: append.message,
-                        at: answer.at,
-                        signature: None,
-                        body: Some(append.sealed),
-                        authenticated: None,
-                        erased: None,
-                        big: None,
-                        frank: None,
-                    };
+                    let row = conversation::message_row(&append, &caller, &answer);
                     let mut said = vec![say(ServerFrame::Appended(answer))];
                     for one in announce {
                         match one {

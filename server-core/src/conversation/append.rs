@@ -1,7 +1,7 @@
 //! A sealed message into the log: the hot path.
 
 use shared::{
-    frame::{Append, Appended, RowKind},
+    frame::{Append, Appended, Row, RowKind},
     limits,
 };
 
@@ -96,6 +96,27 @@ pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, req
     let devices = rows::devices(sql, conversation)?;
     let answer = Appended { request: request.request, number, at: context.now };
     Ok(Done::telling(answer, vec![Announce::Head { conversation, number, devices }]))
+}
+
+/// The message just stored, as a fetch would give it.
+#[must_use]
+pub fn message_row(request: &Append, caller: &Caller, stored: &Appended) -> Row {
+    Row {
+        number: stored.number,
+        kind: RowKind::Message,
+        generation: request.generation,
+        epoch: request.epoch,
+        device: caller.device(),
+        account: caller.account(),
+        message: request.message,
+        at: stored.at,
+        signature: None,
+        body: Some(request.sealed.clone()),
+        authenticated: None,
+        erased: None,
+        big: None,
+        frank: None,
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use server_core::{
 };
 use shared::{
     Code, ConversationId,
-    frame::{Append, ClientFrame, Cursor, Entries, Fetch, Refused, Row, RowKind, ServerFrame},
+    frame::{Append, ClientFrame, Cursor, Entries, Fetch, Refused, ServerFrame},
     limits,
 };
 use tokio::time::Instant;
@@ -120,7 +120,7 @@ impl Reader {
                             Announce::Head { conversation, number, devices }
                                 if conversation == append.conversation && number == answer.number =>
                             {
-                                hub.publish_row(&devices, conversation, row(&append, &caller, number, answer.at));
+                                hub.publish_row(&devices, conversation, conversation::message_row(&append, &caller, &answer));
                             }
                             other => rest.push(other),
                         }
@@ -196,26 +196,6 @@ fn refused(request: u64, refusal: &Refusal) -> ServerFrame {
         _ => refusal.retry_after,
     };
     ServerFrame::Refused(Refused::new(request, refusal.code, number))
-}
-
-/// The row just stored, as a fetch would give it.
-fn row(append: &Append, caller: &Caller, number: u64, at: shared::Millis) -> Row {
-    Row {
-        number,
-        kind: RowKind::Message,
-        generation: append.generation,
-        epoch: append.epoch,
-        device: caller.device(),
-        account: caller.account(),
-        message: append.message,
-        at,
-        signature: None,
-        body: Some(append.sealed.clone()),
-        authenticated: None,
-        erased: None,
-        big: None,
-        frank: None,
-    }
 }
 
 #[cfg(test)]
