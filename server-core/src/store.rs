@@ -225,10 +225,10 @@ impl Store {
     }
 
     fn unguarded(&mut self, task: Operation) -> Result<Ran, (SqlError, Option<Settle>)> {
-        let mut sql = Counting { sql: &mut self.engine, wrote: false };
+        let mut sql = Noting { sql: &mut self.engine, wrote: false };
         let ran = task(&mut sql);
-        let undone = ran.keep || !sql.wrote;
-        if undone && self.engine.in_transaction() { Ok(ran) } else { Err((ended(), Some(ran.settle))) }
+        let whole = ran.keep || !sql.wrote;
+        if whole && self.engine.in_transaction() { Ok(ran) } else { Err((ended(), Some(ran.settle))) }
     }
 
     /// Moves what the log holds into the database and keeps the log short. Run by a job, not after each commit.
@@ -241,12 +241,12 @@ impl Store {
 }
 
 /// Notes whether an operation tried to write.
-struct Counting<'a> {
+struct Noting<'a> {
     sql: &'a mut Sqlite,
     wrote: bool,
 }
 
-impl Sql for Counting<'_> {
+impl Sql for Noting<'_> {
     fn execute(&mut self, statement: &'static str, parameters: &[crate::sql::Named<'_>]) -> Result<usize, SqlError> {
         self.wrote = true;
         self.sql.execute(statement, parameters)

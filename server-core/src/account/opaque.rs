@@ -76,8 +76,8 @@ fn decoy(setup: &Setup) -> Vec<u8> {
     [&setup.keypair().public().serialize()[..], &[0; REST]].concat()
 }
 
-/// KE1 → (KE2, state). Without a record the answer is one nobody can tell from a real one, by its time neither: a record's
-/// point costs what the rest of a log-in's looks at the database cost together, so a decoy is read in its place.
+/// KE1 → (KE2, state). Without a record the answer is one nobody can tell from a real one, nor by the time it
+/// takes: reading the point in a record takes long enough to be noticed, so a decoy is read in its place.
 pub(crate) fn login(
     mut rng: &mut dyn CryptoRngCore,
     setup: &Setup,
