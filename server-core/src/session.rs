@@ -157,3 +157,17 @@ impl<T> Issued<T> {
         self.with(shared::http::Bound { user })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_goes_through_the_cookie_and_no_other_length_does() {
+        let bytes = Bytes((0..32).collect());
+        let token = Token::from_bytes(&bytes).unwrap();
+        assert_eq!(token.to_bytes(), bytes);
+        assert_eq!(token.id().0.as_slice(), Sha256::digest(&bytes.0).as_slice());
+        assert_eq!(Token::from_bytes(&Bytes(vec![0; 31])), None);
+    }
+}

@@ -334,4 +334,21 @@ mod tests {
             "names come in their canonical form"
         );
     }
+
+    #[test]
+    fn an_attempt_is_taken_once_and_for_what_it_was_begun() {
+        let all = [Attempt::Login, Attempt::Resume, Attempt::RecoveryStarted, Attempt::RecoveryOpened];
+        for kind in all {
+            let mut world = World::new();
+            let taken = world.write(|sql, context| {
+                let id = Bytes(begin(sql, context, kind, None, b"state")?.to_vec());
+                let now = context.now;
+                for other in all.into_iter().filter(|other| *other != kind) {
+                    assert_eq!(take_attempt(sql, other, &id, now)?, None, "{kind:?} taken for {other:?}");
+                }
+                Ok(Done::quiet([take_attempt(sql, kind, &id, now)?, take_attempt(sql, kind, &id, now)?]))
+            });
+            assert_eq!(taken.unwrap().answer, [Some((None, b"state".to_vec())), None]);
+        }
+    }
 }

@@ -200,6 +200,8 @@ mod tests {
         }
         let large = Append { sealed: Bytes(vec![0; limits::ROW + 1]), ..good.clone() };
         assert_eq!(code(world.append(&alice, &large)), Code::TooLarge);
+        let largest = Append { sealed: Bytes(vec![0; limits::ROW]), ..good.clone() };
+        assert_eq!(code(world.append(&alice, &largest)), Code::BadRow, "large enough, and no message");
         for (name, sealed) in
             [("nothing", vec![]), ("no MLS", vec![1; 300]), ("one byte more", [&good.sealed.0[..], &[0]].concat())]
         {

@@ -68,3 +68,33 @@ pub(crate) fn issue(
     let session = Session { id, account: account.id, username: account.handle.clone(), device, expires };
     Ok(Issued { token, known, session, body: () })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{refusal::Done, tests::world::World};
+
+    /// Sessions that stand in the table at all, whatever their epoch.
+    fn count(world: &mut World) -> usize {
+        world.read(|sql| Ok(Done::quiet(sql.query("SELECT 1 FROM session", &[])?.len()))).unwrap().answer
+    }
+
+    #[test]
+    fn sessions_end_for_a_device_or_for_the_whole_account() {
+        let mut world = World::new();
+        let ((person, laptop), (_, other)) = (world.register("alice"), world.register("bob"));
+        let unbound = world.login("alice", &person.password, None).unwrap().answer;
+        assert_eq!(count(&mut world), 3);
+        let (account, device) = (person.account, laptop.id());
+        world.write(|sql, _| Ok(Done::quiet(end_of_device(sql, account, device)?))).unwrap();
+        assert_eq!(count(&mut world), 2);
+        let live = |world: &mut World, token: &Token| {
+            let now = world.now;
+            world.read(|sql| Ok(Done::quiet(live(sql, now, token.id())?.is_some()))).unwrap().answer
+        };
+        assert_eq!([&laptop.token, &unbound.token].map(|token| live(&mut world, token)), [false, true]);
+        world.write(|sql, _| Ok(Done::quiet(end_all(sql, account)?))).unwrap();
+        assert_eq!(count(&mut world), 1);
+        assert!(live(&mut world, &other.token), "somebody else's");
+    }
+}
