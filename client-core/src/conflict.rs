@@ -140,6 +140,7 @@ mod tests {
     use crate::{
         Snapshot,
         account::{birth, ksf::Argon2id},
+        conversation::start::new_conv,
         entropy::Entropy,
         rows::Contact,
         view::Trust,
@@ -181,6 +182,7 @@ mod tests {
             dirty: false,
             conflict: false,
             claim: None,
+            doubted: false,
         };
         session.contacts.insert(BOB, contact);
         (session, first, second)
@@ -242,5 +244,41 @@ mod tests {
         let row = session.batch.rows.iter().find(|row| row.key.starts_with(CONFLICT)).unwrap();
         let kept: Conflict = codec::decode(row.value.as_ref().unwrap()).unwrap();
         assert_eq!((kept.known.as_slice(), kept.other.unwrap().0), (second.as_bytes(), other.as_bytes().to_vec()));
+    }
+
+    #[test]
+    fn a_statement_behind_another_one_than_the_known_is_an_alarm() {
+        let (mut session, _, second) = knows();
+        let key = shared::signature::signing_key(&[7; 32]);
+        let next = |previous| Content { number: 3, previous, ..second.content().clone() }.sign(&key, None).unwrap();
+        session.check_fork(AT, BOB, Some(&second), &[next(second.hash()).as_bytes().into()]);
+        assert_eq!(alarms(&session), (0, Trust::FirstUse));
+        let other = next([9; 32]);
+        session.check_fork(AT, BOB, Some(&second), &[other.as_bytes().into()]);
+        assert_eq!(alarms(&session), (1, Trust::Changed));
+        let row = session.batch.rows.iter().find(|row| row.key.starts_with(CONFLICT)).unwrap();
+        let kept: Conflict = codec::decode(row.value.as_ref().unwrap()).unwrap();
+        assert_eq!((kept.hash.0, kept.other.unwrap().0), (vec![9; 32], other.as_bytes().to_vec()));
+    }
+
+    #[test]
+    fn the_line_stands_in_the_conversations_it_concerns() {
+        const CAROL: AccountId = AccountId([4; 16]);
+        let lines = |of: AccountId| {
+            let (mut session, _, second) = knows();
+            for (n, with) in [(1, BOB), (2, CAROL), (3, session.me.account)] {
+                let id = shared::ConversationId([n; 16]);
+                let conv = new_conv(id, shared::policy::Kind::Direct, with, crate::rows::Standing::Joined, AT);
+                session.convs.insert(id, conv);
+            }
+            let of = if of == BOB { BOB } else { session.me.account };
+            let known = second.as_bytes().into();
+            session
+                .conflict(AT, Conflict { account: of, number: 2, known, hash: Bytes(vec![9; 8]), other: None, message: None });
+            let named: Vec<u8> = session.batch.messages.iter().map(|row| row.message.conversation.0[0]).collect();
+            named
+        };
+        assert_eq!(lines(BOB), [1], "of somebody else: where he is");
+        assert_eq!(lines(AccountId([0; 16])), [1, 2, 3], "of the own account: everywhere");
     }
 }

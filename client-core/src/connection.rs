@@ -332,10 +332,7 @@ impl Session {
         if usize::try_from(hello.packages).is_ok_and(|left| left < ctx.pool.low) {
             self.refill(ctx, hello.packages);
         }
-        let known = self.known_number(self.me.account);
-        if hello.statement > known {
-            self.ask_statements(ctx, self.me.account, known);
-        }
+        self.look_at_statements(ctx, self.me.account, hello.statement);
         self.retry_stalled(ctx);
         self.check_contacts(ctx);
         self.push_settings(ctx);

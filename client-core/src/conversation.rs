@@ -1,5 +1,6 @@
 //! Conversations, one verb a file.
 
+pub(crate) mod branch;
 mod candidate;
 pub(crate) mod commit;
 pub(crate) mod join;

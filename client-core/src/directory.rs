@@ -66,10 +66,30 @@ impl Session {
         self.ask(ctx, Waits::Statements { account }, draft);
     }
 
+    /// Has the server been put back, and not been seen since to have the newest statement known of the account?
+    pub(crate) fn is_doubted(&self, account: AccountId) -> bool {
+        if account == self.me.account {
+            return self.me.statement_doubted;
+        }
+        self.contacts.get(&account).is_some_and(|contact| contact.doubted)
+    }
+
+    /// Behind which number statements of an account are asked for: after a restore the newest known one has to be shown as well.
+    fn asked_from(&self, account: AccountId) -> u64 {
+        self.known_number(account).saturating_sub(u64::from(self.is_doubted(account)))
+    }
+
+    /// The server names the number of an account's newest statement.
+    pub(crate) fn look_at_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, number: u64) {
+        if self.is_doubted(account) || number > self.known_number(account) {
+            self.ask_statements(ctx, account, self.asked_from(account));
+        }
+    }
+
     /// Makes sure that an account's name and pin are known.
     pub(crate) fn know(&mut self, ctx: &mut Ctx<'_>, account: AccountId) {
         if account != self.me.account && !self.checked.contains(&account) {
-            self.ask_statements(ctx, account, self.known_number(account));
+            self.ask_statements(ctx, account, self.asked_from(account));
         }
     }
 
@@ -122,12 +142,19 @@ impl Session {
         if chain.newest.content().account != account {
             return;
         }
+        let has = |known: &Statement| answer.statements.iter().any(|bytes| bytes.as_slice() == known.as_bytes());
+        let shown = known.as_ref().is_none_or(has);
         if own {
+            self.me.statement_doubted &= !shown;
             self.me.statement = chain.newest.as_bytes().into();
             self.me_dirty = true;
             return self.look_at_leaves(ctx, account);
         }
         self.take_chain(&chain);
+        if let Some(contact) = self.contacts.get_mut(&account).filter(|contact| shown && contact.doubted) {
+            contact.doubted = false;
+            self.dirty_contacts.insert(account);
+        }
         self.check_claim(ctx.now, account, &answer.statements);
         self.look_at_leaves(ctx, account);
         self.checked_now(ctx, account);
@@ -168,6 +195,7 @@ impl Session {
             dirty: true,
             conflict: false,
             claim: None,
+            doubted: false,
         });
         if content.number <= contact.number {
             return;
@@ -246,7 +274,7 @@ impl Session {
             contact.verified = verified;
             if verified {
                 contact.pinned = contact.identity.clone();
-                contact.conflict = false;
+                contact.settle();
             }
         })
     }
@@ -254,7 +282,7 @@ impl Session {
     /// The new identity is used from now on: what was held may go.
     pub(crate) fn accept_change(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) -> Result<Answer, Failure> {
         self.change_pin(ctx, id, |contact| {
-            contact.conflict = false;
+            contact.settle();
             if contact.pinned != contact.identity {
                 contact.pinned = contact.identity.clone();
                 contact.verified = false;
@@ -268,12 +296,15 @@ impl Session {
         id: ConversationId,
         change: impl FnOnce(&mut Contact),
     ) -> Result<Answer, Failure> {
-        let account = self.contact_of(id)?.account;
+        let contact = self.contact_of(id)?;
+        let (account, number) = (contact.account, contact.number);
         if let Some(contact) = self.contacts.get_mut(&account) {
             change(contact);
             contact.dirty = true;
+            if contact.number < number {
+                self.checked.remove(&account);
+            }
         }
-        let number = self.contacts.get(&account).map_or(0, |contact| contact.number);
         for conv in self.convs.values_mut().filter(|conv| conv.with == account) {
             (conv.ghost, conv.looked) = (false, number);
             self.dirty_convs.insert(conv.id);
@@ -362,6 +393,7 @@ impl Session {
                 dirty: false,
                 conflict: false,
                 claim: None,
+                doubted: false,
             });
             if item.version >= contact.version {
                 contact.version = item.version;

@@ -115,11 +115,13 @@ impl Session {
     fn went_back(&mut self, hello: &ServerHello) {
         self.me.inbox = hello.inbox;
         self.me.settings = 0;
+        self.me.statement_doubted = true;
         self.me_dirty = true;
         self.listed = false;
         for contact in self.contacts.values_mut().filter(|contact| contact.number > 0) {
             contact.version = 0;
             contact.dirty = true;
+            contact.doubted = true;
             self.dirty_contacts.insert(contact.account);
         }
         let ids: Vec<_> = self.convs.keys().copied().collect();
@@ -143,7 +145,9 @@ impl Session {
             // Whoever is on the way back into a group begins again behind the new numbers.
             self.rejoining.remove(&id);
             let live = self.live.entry(id).or_default();
-            (live.head, live.fetching, live.hold, live.told) = (number, false, false, Told::default());
+            // What others wrote since is read before anything is offered: by an epoch's number alone nobody can tell whether the
+            // server came to it on this device's branch.
+            (live.head, live.fetching, live.hold, live.told) = (number, false, last > number, Told::default());
         }
     }
 
@@ -207,7 +211,8 @@ impl Session {
 
     /// Offers the own commit that leads the server on from where it is, after the messages that were sealed before it.
     pub(crate) fn offer_again(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
-        let Some(epoch) = self.behind(id).filter(|_| self.link.is_online()) else { return };
+        let held = self.live.get(&id).is_some_and(|live| live.hold);
+        let Some(epoch) = self.behind(id).filter(|_| self.link.is_online() && !held) else { return };
         let asking = self.is_asking(|waits| matches!(waits, Waits::Again { conversation, .. } if *conversation == id));
         let mut waiting = self.outbox.range((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
         let earlier = waiting.any(|(_, item)| item.failed.is_none() && item.sealed.iter().any(|form| form.epoch == epoch));
@@ -243,6 +248,12 @@ impl Session {
             Some(Code::ConversationExists) if detail.and_then(|text| text.parse().ok()) != Some(id) => {
                 self.forget_accepted(Some(id));
                 self.creation_lost(ctx, id, detail);
+            }
+            // It adds a browser whose statement the server has lost: nobody can lead it to that epoch any more.
+            Some(Code::DeviceNotStated) => {
+                if let Some(epoch) = self.behind(id) {
+                    self.leave_branch(ctx, id, epoch);
+                }
             }
             _ => {}
         }

@@ -72,6 +72,10 @@ pub(crate) struct Me {
     /// Numbers under which two statements of an account were seen.
     #[cbor(n(23), default)]
     pub(crate) conflicts: Vec<(AccountId, u64)>,
+    /// The server was put back and has not been seen to have the newest own statement known here: it may have lost it, and
+    /// another one may come under its number.
+    #[cbor(n(24), default)]
+    pub(crate) statement_doubted: bool,
 }
 
 impl Me {
@@ -125,6 +129,9 @@ pub(crate) struct Contact {
     /// What a message said of a statement that is not known here yet.
     #[cbor(n(10), default)]
     pub(crate) claim: Option<Claim>,
+    /// The server was put back and has not been seen to have the newest statement known here.
+    #[cbor(n(11), default)]
+    pub(crate) doubted: bool,
 }
 
 /// A statement as a message names it.
@@ -139,6 +146,14 @@ pub(crate) struct Claim {
 }
 
 impl Contact {
+    /// The person has looked at two statements under one number: from now on the chain that the server shows counts, read and
+    /// verified from its beginning. The pin stays, so another identity key would have to be accepted by itself.
+    pub(crate) fn settle(&mut self) {
+        if core::mem::take(&mut self.conflict) {
+            (self.statement, self.number, self.doubted) = (Bytes::default(), 0, false);
+        }
+    }
+
     pub(crate) fn trust(&self) -> Trust {
         if self.number == 0 {
             Trust::Pending

@@ -105,6 +105,7 @@ fn new_device(
         store_secret: store_secret.clone(),
         retired: vec![],
         conflicts: vec![],
+        statement_doubted: false,
     };
     let upload = DeviceUpload { certificate: certificate.as_bytes().into(), run, packages, last_resort };
     let store_key = derive::store_key(store_secret.as_slice(), owner.account);

@@ -55,12 +55,7 @@ impl Session {
                     self.catch_up(ctx, refused.conversation);
                 }
                 InboxBody::Retired(retired) => self.retired(ctx, &retired),
-                InboxBody::Statement(notice) => {
-                    let known = self.known_number(notice.account);
-                    if notice.number > known {
-                        self.ask_statements(ctx, notice.account, known);
-                    }
-                }
+                InboxBody::Statement(notice) => self.look_at_statements(ctx, notice.account, notice.number),
             }
         }
         if last > self.me.inbox {

@@ -55,13 +55,16 @@ impl Session {
         }
     }
 
-    /// Indices of own devices' leaves that are gone. A device that a later statement than the known one has certified is not.
+    /// Indices of own devices' leaves that are gone. A device that a later statement than the known one has certified is not,
+    /// and while the server may have another statement under the number of the known one, only a retirement tells: an own device
+    /// that reads that other one would add again whom this one removes, without end.
     pub(crate) fn stale_leaves(&mut self, id: ConversationId) -> Vec<u32> {
         let (me, device, retired) = (self.me.account, self.me.device, self.me.retired.clone());
+        let doubted = self.me.statement_doubted;
         let gone = |id: DeviceId| retired.contains(&id);
         self.unstated(id, me)
             .into_iter()
-            .filter(|(_, leaf, stated)| *leaf != device && (gone(*leaf) || !stated))
+            .filter(|(_, leaf, stated)| *leaf != device && (gone(*leaf) || !(*stated || doubted)))
             .map(|(index, ..)| index)
             .collect()
     }

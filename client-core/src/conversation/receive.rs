@@ -30,6 +30,8 @@ pub(super) enum Applied {
     Altered,
     /// It can't be applied; whose commit it is, when that is certain.
     Stuck(Option<DeviceId>),
+    /// The server has gone on by another commit than this device did.
+    Branched,
 }
 
 impl Session {
@@ -126,6 +128,10 @@ impl Session {
                     self.acknowledge(id);
                     return self.stuck(ctx, id, device);
                 }
+                Applied::Branched => {
+                    self.acknowledge(id);
+                    return self.leave_branch(ctx, id, row.epoch);
+                }
             }
         }
         if self.convs.get(&id).is_some_and(|conv| conv.cursor > before) {
@@ -138,6 +144,7 @@ impl Session {
                 live.hold = false;
             }
             self.pump(ctx, id);
+            self.offer_again(ctx, id);
         } else if cursor > before {
             self.catch_up(ctx, id);
         } else if let Some(live) = self.live.get_mut(&id) {
@@ -216,6 +223,9 @@ impl Session {
         let hash = Bytes::from(<[u8; 32]>::from(Sha256::digest(bytes.as_slice())));
         if self.commit_known(ctx, id, row, &hash) {
             return Applied::Next;
+        }
+        if self.is_of_another_branch(id, row) {
+            return Applied::Branched;
         }
         let Some(conv) = self.conversation(id) else { return Applied::Stuck(None) };
         if let Some(pending) = conv.pending.as_mut()

@@ -169,7 +169,9 @@ impl Session {
         let own = |leaf: &Leaf| leaf.account() == me && leaf.who.identity().as_slice() == self.me.identity.as_slice();
         // The device that this very profile was before may stand there: nobody but its own account can take its leaf away.
         let former = |leaf: &Leaf| own(leaf) && self.me.retired.contains(&leaf.device());
-        let stated = |leaf: &Leaf| former(leaf) || self.is_stated(leaf.who.certificate(), leaf.who.identity());
+        // A restore took the newest statement known here: others of its number and above may certify own browsers (ADR 0011).
+        let doubted = |leaf: &Leaf| own(leaf) && self.me.statement_doubted;
+        let stated = |leaf: &Leaf| former(leaf) || doubted(leaf) || self.is_stated(leaf.who.certificate(), leaf.who.identity());
         let fits = match external.policy.kind {
             Kind::Note => external.leaves.iter().all(own),
             Kind::Direct => self.checked.contains(&conv.with) && external.leaves.iter().all(stated),

@@ -24,11 +24,6 @@ fn leaves(town: &mut Town, conversation: ConversationId) -> (usize, usize) {
     })
 }
 
-fn trust(town: &Town, at: usize, conversation: ConversationId) -> Trust {
-    let list = town.client(at).conversations();
-    list.into_iter().find(|here| here.id == conversation).unwrap().trust
-}
-
 #[test]
 fn a_browser_that_was_signed_out_and_erased_leaves_every_conversation() {
     let mut town = Town::new("retired");
@@ -46,7 +41,7 @@ fn a_browser_that_was_signed_out_and_erased_leaves_every_conversation() {
     assert_eq!((leaves(&mut town, id), leaves(&mut town, note)), ((2, 0), (1, 0)));
     sent.push(town.say(alice, id, "after it"));
     town.holds(id, &[alice, bob], &sent);
-    assert_eq!(trust(&town, bob, id), Trust::FirstUse);
+    assert_eq!(town.trust(bob, id), Trust::FirstUse);
 }
 
 #[test]
@@ -75,7 +70,7 @@ fn a_device_that_a_newer_statement_drops_is_removed_before_more_is_sealed_for_it
     // Bob adds the new device; that one removes the old leaf; only then bob seals.
     sent.push(town.say(bob, id, "three"));
     assert_eq!(leaves(&mut town, id), (3, 0));
-    assert_eq!(trust(&town, bob, id), Trust::FirstUse);
+    assert_eq!(town.trust(bob, id), Trust::FirstUse);
     town.open(alice);
     sent.push(town.say(phone, id, "four"));
     town.holds(id, &[alice, bob], &sent);
@@ -119,7 +114,7 @@ fn two_statements_under_one_number_are_an_alarm_and_hold_what_is_written() {
         let named = |line: &Option<SystemLine>| matches!(line, Some(SystemLine::StatementsDiffer { name }) if name == "alice");
         town.messages(at, id).iter().filter(|message| named(&message.system)).count()
     };
-    assert_eq!((alarm(&town, bob), trust(&town, bob, id)), (1, Trust::Changed));
+    assert_eq!((alarm(&town, bob), town.trust(bob, id)), (1, Trust::Changed));
     let evidence = town.browsers[bob].disk.as_ref().unwrap().1.load().unwrap();
     assert!(evidence.rows.iter().any(|row| row.key.starts_with(b"conflict ")), "both signed statements are kept");
     sent.push(town.say(bob, id, "two"));
@@ -132,5 +127,5 @@ fn two_statements_under_one_number_are_an_alarm_and_hold_what_is_written() {
     assert_eq!(town.log(id), sent[..1]);
     town.command(bob, Command::AcceptChange { conversation: id }).unwrap();
     town.holds(id, &[alice, bob], &sent);
-    assert_eq!((alarm(&town, bob), trust(&town, bob, id)), (1, Trust::FirstUse));
+    assert_eq!((alarm(&town, bob), town.trust(bob, id)), (1, Trust::FirstUse));
 }

@@ -1,10 +1,16 @@
 //! The server is put back to an older copy: what was acknowledged since is on it again, once, and every browser goes on.
 
-use client_core::{Command, view::ConversationStatus};
+use client_core::{
+    Command,
+    view::{ConversationStatus, Trust},
+};
+use server_core::sql::Sql;
 
 use crate::town::{PASSWORD, Town};
 
-const DAY: u64 = 24 * 60 * 60 * 1_000;
+const MINUTE: u64 = 60 * 1_000;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 
 #[test]
 fn messages_acknowledged_after_the_copy_are_offered_again() {
@@ -156,4 +162,71 @@ fn a_browser_that_the_copy_does_not_know_goes_on_as_a_new_one() {
     town.command(phone, Command::Unlock { password: PASSWORD.into() }).unwrap();
     sent.push(town.say(phone, id, "unlocked"));
     town.holds(id, &[alice, bob], &sent);
+}
+
+/// One browser has seen a statement that the restore took, another one has not; a third one comes under its number.
+#[test]
+fn browsers_that_know_different_statements_do_not_put_each_other_out() {
+    let mut town = Town::new("statements");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let phone = town.log_in("alice");
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one")];
+    town.copy();
+    town.close(phone);
+    let lost = town.log_in("alice");
+    town.close(lost);
+    town.put_back();
+    town.open(phone);
+    let new = town.log_in("alice");
+    let commits = |town: &mut Town| {
+        let read = |sql: &mut dyn Sql| sql.query("SELECT cmid FROM conv_msg WHERE kind = 1", &[]).unwrap().len();
+        town.server().look(read)
+    };
+    town.pass(HOUR);
+    let before = commits(&mut town);
+    town.pass(HOUR);
+    assert_eq!(commits(&mut town), before, "nobody is added and removed again and again");
+    // Bob knows the statement that is gone, and its number has another content now: he is asked once. Then both come over from
+    // the branch on which the lost browser was added.
+    assert_eq!(town.trust(bob, id), Trust::Changed);
+    town.command(bob, Command::AcceptChange { conversation: id }).unwrap();
+    assert_eq!(town.trust(bob, id), Trust::FirstUse);
+    for (at, text) in [(new, "of hers"), (bob, "yes"), (alice, "it goes on"), (phone, "for everybody")] {
+        sent.push(town.say(at, id, text));
+    }
+    town.holds(id, &[alice, phone, bob], &sent);
+    assert_eq!(town.shown(new, id), sent[sent.len() - 4..]);
+}
+
+/// Her commit was lost, and before she was back another one took its epoch: whoever had followed her can't follow that.
+#[test]
+fn who_is_on_another_branch_than_the_server_comes_over() {
+    let mut town = Town::new("branch");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let phone = town.log_in("bob");
+    let id = town.chat(alice, "bob");
+    let mut sent = vec![town.say(alice, id, "one")];
+    town.copy();
+    town.close(phone);
+    town.now = town.now.plus(DAY + 1);
+    sent.push(town.say(alice, id, "behind a commit of hers"));
+    town.holds(id, &[alice, bob], &sent);
+    sent.push(town.say(bob, id, "on the same branch"));
+    town.close(alice);
+    town.close(bob);
+    town.put_back();
+    town.open(phone);
+    let laptop = town.log_in("bob");
+    town.open(bob);
+    town.open(alice);
+    town.pass(MINUTE);
+    for (at, text) in [(alice, "it goes on"), (bob, "on both sides"), (phone, "and here"), (laptop, "and here as well")] {
+        sent.push(town.say(at, id, text));
+    }
+    town.holds(id, &[alice, bob, phone], &sent);
+    // For it they come in the order in which they were offered again, behind the row that let it in.
+    let mut shown = town.shown(laptop, id);
+    shown[..2].sort_by_key(|message| sent.iter().position(|other| other == message));
+    assert_eq!(shown, sent[1..]);
 }

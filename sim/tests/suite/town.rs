@@ -7,7 +7,7 @@ use std::{
 
 use client_core::{
     Answer, Command, Failure,
-    view::{ConnectionState, MessageKind, MessageState, SystemLine},
+    view::{ConnectionState, MessageKind, MessageState, SystemLine, Trust},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use shared::{ConversationId, MessageId, Millis};
@@ -125,6 +125,11 @@ impl Town {
             let ids = rows.into_iter().map(|mut row| (row.take::<[u8; 16]>().unwrap(), row.take::<[u8; 16]>().unwrap()));
             ids.filter(|(id, _)| *id == conversation.0).map(|(_, message)| MessageId(message)).collect()
         })
+    }
+
+    /// What a browser makes of the keys of the person it talks with.
+    pub(crate) fn trust(&self, at: usize, conversation: ConversationId) -> Trust {
+        self.client(at).conversations().into_iter().find(|here| here.id == conversation).unwrap().trust
     }
 
     /// What a browser shows of a conversation, in its order.
