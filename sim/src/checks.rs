@@ -35,7 +35,8 @@ pub fn log(world: &mut World) -> BTreeMap<ConversationId, Vec<LogRow>> {
     log
 }
 
-fn rows(server: &mut Server) -> Vec<Row> {
+/// The whole log.
+pub(crate) fn rows(server: &mut Server) -> Vec<Row> {
     server.look(|sql| {
         let text =
             "SELECT conv_id, seq, kind, cmid, sender_account, sender, generation, epoch FROM conv_msg ORDER BY conv_id, seq";
@@ -52,6 +53,15 @@ fn rows(server: &mut Server) -> Vec<Row> {
             })
         };
         sql.query(text, &[]).unwrap_or_default().iter_mut().filter_map(|row| read(row).ok()).collect()
+    })
+}
+
+/// How many accounts there are; how many statements and conversations of theirs.
+pub(crate) fn accounts(server: &mut Server) -> (usize, (u64, usize)) {
+    server.look(|sql| {
+        let rows = sql.query("SELECT statement_no FROM account", &[]).unwrap_or_default();
+        let conversations = sql.query("SELECT conv_id FROM conv", &[]).unwrap_or_default().len();
+        (rows.len(), (rows.into_iter().filter_map(|mut row| row.take::<u64>().ok()).sum(), conversations))
     })
 }
 
@@ -170,6 +180,7 @@ fn line(message: &Message) -> Line {
     let kind = match (message.kind, &message.system) {
         (MessageKind::Text, _) => LineKind::Text,
         (_, Some(SystemLine::Hole { .. })) => LineKind::Hole,
+        (_, Some(SystemLine::JoinedLate)) => LineKind::Entered,
         (MessageKind::System, _) => LineKind::Note,
         (MessageKind::Newer, _) => LineKind::Unknown,
     };

@@ -48,6 +48,8 @@ pub enum Fault {
     RunTwice,
     /// A browser's clock is wrong, or 89 days have passed (needs a clock that can be moved).
     ClockMoved,
+    /// The server was put back to an older copy of its database.
+    ServerRestored,
 }
 
 /// How a fault comes about.
@@ -63,7 +65,7 @@ pub enum Source {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::RequestLost,
         Self::AnswerLost,
         Self::SocketBroken,
@@ -84,6 +86,7 @@ impl Fault {
         Self::AnsweredAcrossEpochs,
         Self::RunTwice,
         Self::ClockMoved,
+        Self::ServerRestored,
     ];
 
     /// How it comes about.
@@ -123,7 +126,7 @@ impl Counts {
     }
 }
 
-/// Weights drawn for each world: one more than there are faults, so that the next one does not make other worlds of all seeds.
+/// Weights drawn for each world, as many as there are faults: with one more, every seed makes another world.
 const DRAWN: usize = 21;
 
 /// The run's one source of decisions.
@@ -157,6 +160,11 @@ impl Dice {
         }
         dice
     }
+    /// How much of this fault the world gets.
+    #[must_use]
+    pub fn weight(&self, fault: Fault) -> u64 {
+        self.weights.get(&fault).copied().unwrap_or(1)
+    }
     /// Uniform below `bound`.
     pub fn below(&mut self, bound: u64) -> u64 {
         (u64::from(self.rng.next_u32()) * bound) >> 32
@@ -176,7 +184,7 @@ impl Dice {
     /// Does this fault happen now, with a chance of `per_mille` in a world of average misery?
     pub fn happens(&mut self, fault: Fault, per_mille: u64) -> bool {
         let drawn = self.below(1_000);
-        let chance = per_mille * self.weights.get(&fault).copied().unwrap_or(1);
+        let chance = per_mille * self.weight(fault);
         let happens = !self.calm && drawn < chance;
         if happens {
             self.counts.saw(fault);

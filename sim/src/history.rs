@@ -37,6 +37,8 @@ pub enum Fact {
         conversation: Id,
         /// Of the group.
         generation: u32,
+        /// SHA-256 of the secret that only this epoch of this group has: after a restore two may have one number.
+        branch: [u8; 32],
         /// Of the group.
         epoch: u64,
         /// The sender's leaf, as its own members read it.
@@ -73,6 +75,11 @@ pub enum Fact {
         profile: usize,
         /// The other one.
         twin: usize,
+    },
+    /// The server was put back to an older copy of its database.
+    Restored {
+        /// The rows that were in the log and are not any more.
+        lost: Vec<Row>,
     },
 }
 
@@ -119,6 +126,8 @@ pub enum LineKind {
     Text,
     /// "Something is missing here."
     Hole,
+    /// "You can read what comes from here on."
+    Entered,
     /// Any other line of the app's own.
     Note,
     /// A message that could not be understood.

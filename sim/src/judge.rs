@@ -41,6 +41,11 @@ struct Index<'a> {
     rolled_back: BTreeMap<usize, usize>,
     /// Profiles that were copied, and the copies.
     copied: BTreeSet<usize>,
+    /// Messages that a restore of the server took out of the log; what came back stands elsewhere in it.
+    lost: BTreeSet<Id>,
+    /// Conversations of which it took a commit: whoever had applied that may find the server on another branch, has no keys for
+    /// what was written there before he came over, and is shown that.
+    branched: BTreeSet<Id>,
 }
 
 impl<'a> Index<'a> {
@@ -51,6 +56,8 @@ impl<'a> Index<'a> {
             kept: BTreeMap::new(),
             rolled_back: BTreeMap::new(),
             copied: BTreeSet::new(),
+            lost: BTreeSet::new(),
+            branched: BTreeSet::new(),
         };
         for row in history.log.iter().filter(|row| row.message) {
             index.rows.entry(row.id).or_default().push(row);
@@ -64,6 +71,10 @@ impl<'a> Index<'a> {
                     index.rolled_back.insert(*profile, place);
                 }
                 Fact::Copied { profile, twin } => index.copied.extend([*profile, *twin]),
+                Fact::Restored { lost } => {
+                    index.lost.extend(lost.iter().filter(|row| row.message).map(|row| row.id));
+                    index.branched.extend(lost.iter().filter(|row| !row.message).map(|row| row.conversation));
+                }
                 Fact::Shown { .. } | Fact::Offered { .. } | Fact::Unreadable { .. } | Fact::Entered { .. } => {}
             }
         }

@@ -7,6 +7,7 @@
 
 pub mod checks;
 pub mod clock;
+pub mod database;
 pub mod device;
 pub mod faults;
 pub mod history;

@@ -28,6 +28,8 @@ struct Head<'a> {
 /// A key that sealed something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealed {
+    /// SHA-256 of the secret that opened it.
+    pub branch: [u8; 32],
     /// Epoch of the group.
     pub epoch: u64,
     /// Leaf of the sender.
@@ -60,8 +62,10 @@ impl Secrets {
     pub fn read(&self, bytes: &[u8]) -> Option<Sealed> {
         let head = head(bytes)?;
         let of_group = self.0.iter().filter(|(key, _)| key.ends_with(head.group));
-        let (leaf, ratchet) = of_group.flat_map(|(_, known)| known.iter().rev()).find_map(|secret| open(secret, &head))?;
-        Some(Sealed { epoch: head.epoch, leaf, ratchet, digest: Sha256::digest(bytes).into() })
+        let (secret, (leaf, ratchet)) =
+            of_group.flat_map(|(_, known)| known.iter().rev()).find_map(|secret| Some((secret, open(secret, &head)?)))?;
+        let branch = Sha256::digest(secret).into();
+        Some(Sealed { branch, epoch: head.epoch, leaf, ratchet, digest: Sha256::digest(bytes).into() })
     }
 }
 

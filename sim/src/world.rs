@@ -3,6 +3,7 @@
 mod calamity;
 mod network;
 mod people;
+mod restore;
 mod shell;
 
 use std::{
@@ -115,6 +116,7 @@ pub struct World {
     texts: usize,
     steps: u64,
     clock: Option<Clock>,
+    operator: Option<restore::Operator>,
     leapt: bool,
     secrets: Secrets,
     /// What was offered before anybody's disk held the secret that reads it.
@@ -139,7 +141,7 @@ impl World {
     pub fn under(seed: u64, shape: Shape, clock: Option<Clock>) -> Self {
         let mut dice = Dice::new(seed);
         let now = Millis(clock.as_ref().map_or_else(clock::now, Clock::real));
-        let server = Server::new(dice.seed(), now);
+        let (server, operator) = restore::Operator::of(&mut dice, seed, now);
         let people = (0..shape.people)
             .map(|n| Person { name: format!("person-{n}"), password: format!("Quiet-river-{n}"), registered: false })
             .collect::<Vec<_>>();
@@ -164,6 +166,7 @@ impl World {
             texts: shape.texts,
             steps: 0,
             clock,
+            operator,
             leapt: false,
             secrets: Secrets::default(),
             unread: vec![],
@@ -306,6 +309,6 @@ impl World {
 }
 
 const fn offered(conversation: Id, generation: u32, sealed: crate::sender_data::Sealed) -> Fact {
-    let crate::sender_data::Sealed { epoch, leaf, ratchet, digest } = sealed;
-    Fact::Offered { conversation, generation, epoch, leaf, ratchet, digest }
+    let crate::sender_data::Sealed { branch, epoch, leaf, ratchet, digest } = sealed;
+    Fact::Offered { conversation, generation, branch, epoch, leaf, ratchet, digest }
 }

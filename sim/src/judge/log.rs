@@ -60,7 +60,8 @@ pub(super) fn once(index: &Index<'_>) -> Found {
     found
 }
 
-/// A message stands behind everything that its writer had written and seen in the same conversation before.
+/// A message stands behind everything that its writer had written and seen in the same conversation before, unless a restore
+/// took one of the two out of the log: it came back behind what was there by then.
 pub(super) fn order(index: &Index<'_>) -> Found {
     let mut found = vec![];
     // By profile and the conversation as its screen had it: of two that became one later nobody knew an order.
@@ -81,7 +82,8 @@ pub(super) fn order(index: &Index<'_>) -> Found {
         };
         let Some(row) = index.first(message) else { continue };
         let last = seen.entry((profile, conversation)).or_insert((0, message));
-        if written && row.number < last.0 && !index.may_stand_twice(last.1) {
+        let moved = index.lost.contains(&message) || index.lost.contains(&last.1);
+        if written && row.number < last.0 && !moved && !index.may_stand_twice(last.1) {
             let what = format!(
                 "{} of profile {profile} has number {}, but {} with {} stood there when it was written",
                 short(message),

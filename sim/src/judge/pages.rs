@@ -55,9 +55,10 @@ pub(super) fn complete(index: &Index<'_>) -> Found {
         if !missing.is_empty() {
             found.push(at(page, "not shown", &missing.join(" ")));
         }
-        // What two copies of a profile sent stands in each browser where it first came from.
+        // What two copies of a profile sent stands in each browser where it first came from; what a restore took out of the log
+        // stays where it was read.
         let place: BTreeMap<Id, usize> = shown.iter().enumerate().map(|(place, id)| (*id, place)).collect();
-        let single = |id: &&Id| index.rows.get(*id).is_some_and(|rows| rows.len() == 1);
+        let single = |id: &&Id| !index.lost.contains(*id) && index.rows.get(*id).is_some_and(|rows| rows.len() == 1);
         let all: Vec<&Id> = expected.iter().filter(|id| place.contains_key(*id)).filter(single).collect();
         if let Some([one, other]) = all.array_windows::<2>().find(|[one, other]| place.get(*one) > place.get(*other)) {
             found.push(at(page, "shown in another order", &format!("{} below {}", short(**one), short(**other))));
@@ -95,11 +96,14 @@ pub(super) fn true_lines(index: &Index<'_>) -> Found {
 pub(super) fn whole(index: &Index<'_>) -> Found {
     let mut found = vec![];
     for page in &index.history.pages {
-        for line in &page.lines {
+        let came_over = page.lines.iter().rposition(|line| line.kind == LineKind::Entered);
+        let above = came_over.filter(|_| index.branched.contains(&page.conversation)).unwrap_or(0);
+        for (place, line) in page.lines.iter().enumerate() {
             match line.kind {
+                LineKind::Hole if place < above => {}
                 LineKind::Hole => found.push(at(page, "undecryptable", &format!("a hole at {}", line.place))),
                 LineKind::Unknown => found.push(at(page, "undecryptable", &format!("{} means nothing", short(line.id)))),
-                LineKind::Text | LineKind::Note => {}
+                LineKind::Text | LineKind::Note | LineKind::Entered => {}
             }
         }
     }

@@ -12,8 +12,8 @@ pub(super) fn fresh(index: &Index<'_>) -> Found {
     let mut seen = BTreeMap::new();
     for fact in &index.history.facts {
         match fact {
-            Fact::Offered { conversation, generation, epoch, leaf, ratchet, digest } => {
-                let before = seen.insert((*conversation, *generation, *epoch, *leaf, *ratchet), *digest);
+            Fact::Offered { conversation, generation, branch, epoch, leaf, ratchet, digest } => {
+                let before = seen.insert((*conversation, *generation, *branch, *epoch, *leaf, *ratchet), *digest);
                 if before.is_some_and(|before| before != *digest) {
                     let what = format!("{}: leaf {leaf} sealed twice with {ratchet} in epoch {epoch}", short(*conversation));
                     found.push(Broken { rule: "key used twice", what });

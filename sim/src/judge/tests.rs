@@ -42,7 +42,7 @@ fn line(number: u64, profile: usize, n: u8) -> Line {
 
 fn offered(profile: usize, ratchet: u32, epoch: u64, content: u8) -> Fact {
     let leaf = u32::try_from(profile).unwrap();
-    Fact::Offered { conversation: TALK, generation: 0, epoch, leaf, ratchet, digest: [content; 32] }
+    Fact::Offered { conversation: TALK, generation: 0, branch: [0; 32], epoch, leaf, ratchet, digest: [content; 32] }
 }
 
 fn kept(profile: usize, n: u8) -> [Fact; 2] {
@@ -224,4 +224,57 @@ fn what_a_rolled_back_profile_had_kept_after_its_copy_may_be_gone() {
     history.facts.push(Fact::RolledBack { profile: 0 });
     history.facts.extend(lost);
     assert_eq!(broken(&history), ["lost"], "kept by the profile it is now");
+}
+
+#[test]
+fn what_a_restore_took_out_of_the_log_may_stand_elsewhere_and_nothing_else_may() {
+    let swapped = |lost: Vec<Row>| {
+        let mut history = good();
+        history.facts.push(Fact::Restored { lost });
+        page(&mut history, 2).swap(1, 2);
+        broken(&history)
+    };
+    let moved = good().pages[2].lines[1].id;
+    let lost: Vec<Row> = good().log.into_iter().filter(|row| row.id == moved).collect();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(swapped(lost), Vec::<&str>::new());
+    assert_eq!(swapped(vec![]), ["shown in another order"]);
+}
+
+#[test]
+fn what_a_restore_took_out_of_the_log_has_to_come_back() {
+    let mut history = good();
+    let [shown, kept] = kept(0, 9);
+    history.facts.extend([shown, kept, Fact::Restored { lost: vec![row(9, 0, Some(9), 1)] }]);
+    assert_eq!(broken(&history), ["lost"]);
+}
+
+#[test]
+fn only_who_came_over_from_a_lost_branch_may_lack_what_was_written_before() {
+    let line = |place: u64, kind: LineKind| Line { place, id: [2; 16], author: ALICE, kind, text: String::new() };
+    let shown = |entered: u64, message: bool, lost: bool| {
+        let mut history = good();
+        if lost {
+            history.facts.push(Fact::Restored { lost: vec![Row { message, ..row(9, 0, None, 1) }] });
+        }
+        let page = page(&mut history, 2);
+        page.extend([line(1_900, LineKind::Hole), line(entered, LineKind::Entered)]);
+        page.sort_by_key(|line| line.place);
+        broken(&history)
+    };
+    assert_eq!(shown(1_950, false, true), Vec::<&str>::new());
+    assert_eq!(shown(1_950, true, true), ["undecryptable"], "only messages were lost");
+    assert_eq!(shown(1_800, false, true), ["undecryptable"], "behind the row that let it in");
+    assert_eq!(shown(1_950, false, false), ["undecryptable"], "no restore");
+}
+
+#[test]
+fn two_branches_of_a_group_may_use_the_same_numbers_of_keys() {
+    let mut history = good();
+    let mut other = offered(0, 0, 1, 99);
+    if let Fact::Offered { branch, .. } = &mut other {
+        *branch = [1; 32];
+    }
+    history.facts.push(other);
+    assert_eq!(broken(&history), Vec::<&str>::new());
 }

@@ -74,7 +74,7 @@ impl World {
     /// Any browser of one person, and all of them: a chat whose every browser on both sides was replaced has only leaves that
     /// somebody else can't take away, and nobody comes into it (docs/TESTING.md, known gaps).
     fn may_be_replaced(&self, at: usize) -> bool {
-        self.devices.get(at).is_some_and(|device| device.person == 0)
+        !self.has_operator() && self.devices.get(at).is_some_and(|device| device.person == 0)
     }
 
     /// Copies a profile with its cookies; both run from here on.

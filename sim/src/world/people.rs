@@ -18,6 +18,7 @@ impl World {
     pub(super) fn act(&mut self, at: usize) {
         let pause = 20 + self.dice.below(400);
         self.after(pause, Happening::Act { device: at });
+        self.operate();
         let Some(device) = self.devices.get(at) else { return };
         let Some(client) = &device.client else { return };
         let state = client.state();
@@ -33,9 +34,22 @@ impl World {
             (view::Phase::Locked, _) | (view::Phase::Open, view::SessionState::Ended) => {
                 self.ask(at, Asked::Enter, Command::Unlock { password });
             }
+            (view::Phase::Open, view::SessionState::Live) if self.accept(at) => {}
             (view::Phase::Open, view::SessionState::Live) if !self.dice.calm => self.live(at),
             (view::Phase::Open, _) => {}
         }
+    }
+
+    /// A restore can take statements back, and another one comes under a number that somebody has seen: the person is told that the
+    /// other one's keys look changed, and goes on. Nowhere else in these worlds does anybody have to.
+    fn accept(&mut self, at: usize) -> bool {
+        let changed = self.views(at).into_iter().find(|conversation| conversation.trust == view::Trust::Changed);
+        if !self.has_operator() {
+            return false;
+        }
+        let Some(changed) = changed else { return false };
+        self.ask(at, Asked::Other, Command::AcceptChange { conversation: changed.id });
+        true
     }
 
     /// Somebody who is in writes, starts conversations, opens another browser, hands over to another tab.

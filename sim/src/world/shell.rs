@@ -202,6 +202,8 @@ impl World {
             }
             // An earlier registration that a crash cut off is still being settled: the person tries again.
             (Asked::Enter, Err(failure)) if failure.code == "busy" => {}
+            // What it began on the server of before is not there any more: the person tries again.
+            (Asked::Enter, Err(failure)) if self.has_operator() && failure.code == "attempt_expired" => {}
             (Asked::Enter, Err(failure)) if self.dice.calm && failure.code != "offline" => {
                 self.found.push(format!("device {at} can't get in: {failure:?}"));
             }
