@@ -81,6 +81,8 @@ pub(crate) struct Stage {
     pub(crate) taping: Option<Vec<(usize, Packet)>>,
     /// Every text with its author.
     told: BTreeSet<(AccountId, String)>,
+    /// Messages of its own that each browser's store has had.
+    own: BTreeSet<(usize, MessageId)>,
     /// What was sealed for a counter of a conversation in an epoch.
     sealed: BTreeMap<(usize, ConversationId, u32, u64, u64), Vec<u8>>,
     owners: BTreeMap<u64, usize>,
@@ -110,6 +112,7 @@ impl Stage {
             trusted: true,
             taping: None,
             told: BTreeSet::new(),
+            own: BTreeSet::new(),
             sealed: BTreeMap::new(),
             owners: BTreeMap::new(),
             rng,
@@ -126,6 +129,7 @@ impl Stage {
         fork.browsers = self.browsers.iter().map(copied).collect();
         fork.tape = Rc::clone(&self.tape);
         fork.told = self.told.clone();
+        fork.own = self.own.clone();
         fork.ids = self.ids;
         fork
     }
@@ -160,6 +164,10 @@ impl Stage {
 
     pub(crate) fn command(&mut self, at: usize, command: Command) -> u64 {
         self.ids += 1;
+        // As the shell does: an id that the store has is not taken again (`has_own` in client-wasm/src/run.rs).
+        if matches!(&command, Command::Send { message, .. } if self.own.contains(&(at, *message))) {
+            return self.ids;
+        }
         if let (Command::Send { text, .. }, Some(author)) = (&command, self.account(at)) {
             self.told.insert((author, text.clone()));
         }
@@ -310,6 +318,7 @@ impl Stage {
             match output {
                 Output::Persist(batch) => {
                     write(browser.disk.as_mut().expect("a store to write to"), batch.rows);
+                    self.own.extend(batch.messages.iter().filter(|row| row.message.own).map(|row| (at, row.message.id)));
                     batch.messages.iter().for_each(|row| self.genuine(&row.message));
                 }
                 Output::Transmit(bytes) => {
