@@ -57,13 +57,28 @@ impl Http {
         self.open = None;
     }
 
-    /// Sends what our page would send; the answer's body when its status is below 300.
+    /// The answer's body when its status is below 300.
     pub(crate) async fn ask(&mut self, method: &str, path: &str, body: Body) -> Result<Bytes> {
         let (kind, bytes) = match body {
             Body::Nothing => (None, vec![]),
             Body::Json(bytes) => (Some(shared::http::JSON), bytes),
             Body::Cbor(bytes) => (Some(shared::http::CBOR), bytes),
         };
+        let (status, bytes) = self.answer(method, path, kind, bytes).await?;
+        if !(200..300).contains(&status) {
+            bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&bytes));
+        }
+        Ok(bytes)
+    }
+
+    /// Sends what our page would send; status and body of whatever is answered.
+    pub(crate) async fn answer(
+        &mut self,
+        method: &str,
+        path: &str,
+        kind: Option<&str>,
+        bytes: Vec<u8>,
+    ) -> Result<(u16, Bytes)> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -89,12 +104,8 @@ impl Http {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        let status = answer.status();
-        let bytes = answer.into_body().collect().await?.to_bytes();
-        if !status.is_success() {
-            bail!("{method} {path}: {status} {}", String::from_utf8_lossy(&bytes));
-        }
-        Ok(bytes)
+        let status = answer.status().as_u16();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
     }
 
     pub(crate) async fn json<T: serde::de::DeserializeOwned>(&mut self, method: &str, path: &str, body: Body) -> Result<T> {

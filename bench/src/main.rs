@@ -1,7 +1,9 @@
 //! `bench --binary <sotto> [--json] [--only STAGE,…] [--sockets N,…]`: load for the release binary, with the floor in the same
 //! run. `cargo xtask bench` builds both and runs it. A row that is missing is an error.
+//! `bench write …` is what `cargo xtask bench browser` uses to say much to a browser that is away.
 #![forbid(unsafe_code)]
 
+mod client;
 mod floor;
 mod floor_client;
 mod floor_server;
@@ -18,6 +20,7 @@ mod stage_rates;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod writing;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -72,10 +75,10 @@ async fn floor(words: &[String]) -> Result<()> {
 }
 
 async fn run(words: &[String]) -> Result<()> {
-    if let Some((first, rest)) = words.split_first()
-        && first == "floor"
-    {
-        return floor(rest).await;
+    match words.split_first() {
+        Some((first, rest)) if first == "floor" => return floor(rest).await,
+        Some((first, rest)) if first == "write" => return writing::run(rest).await,
+        _ => {}
     }
     let asked = asked(words)?;
     let mut report = Report::default();

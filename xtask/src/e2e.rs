@@ -2,7 +2,7 @@
 
 use crate::{dist, process, root, tools, web};
 use anyhow::{Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const BROWSERS: [&str; 2] = ["chromium", "firefox"];
@@ -60,19 +60,23 @@ pub(crate) fn bench(arguments: &[String]) -> Result<()> {
     match arguments.split_first() {
         Some((first, rest)) if first == "browser" => {
             let binary = ready()?;
-            process::run(suite("bench.js", &binary).args(rest))
+            process::run(suite("bench.js", &binary).arg("--generator").arg(generator()?).args(rest))
         }
         _ => {
             let binary = dist::dist()?;
-            // Built alone: what the generator asks of a library must not change how the server is built.
-            process::run(&mut process::cargo(["build", "--release", "--package", "bench"]))?;
-            let mut command = process::program(root::target().join("release/bench"), ["--binary"]);
+            let mut command = process::program(generator()?, ["--binary"]);
             process::run(command.arg(binary).args(arguments))
         }
     }
 }
 
-fn ready() -> Result<std::path::PathBuf> {
+/// The program that makes load. Built alone: what it asks of a library must not change how the server is built.
+fn generator() -> Result<PathBuf> {
+    process::run(&mut process::cargo(["build", "--release", "--package", "bench"]))?;
+    Ok(root::target().join("release/bench"))
+}
+
+fn ready() -> Result<PathBuf> {
     tools::for_browser_tests()?;
     dist::dist()
 }

@@ -36,7 +36,8 @@ cargo xtask <command>
   sim [options]            many clients and one server in one thread, from one seed
   canaries [name…]         plants each bug of mutants/ and shows which seed or test notices it
   bench [browser] [--json] the figures of docs/PERFORMANCE.md; without `browser` load for the server, with
-                           --only rates,people and --sockets 1000,10000,50000 (needs as many files: ulimit -n)
+                           --only rates,people and --sockets 1000,10000,50000 (needs as many files: ulimit -n);
+                           with it --only page,core,away and --browser firefox
   fuzz [--seconds N] [target…]
                            every fuzz target, or the named ones, a minute each
   mutation [crate…]        changes the code in a copy of the tree, one place at a time, and shows what no test notices (hours)
