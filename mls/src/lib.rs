@@ -5,6 +5,7 @@
 //! but what openmls draws itself (facts: openmls reads the clock for lifetimes, its providers seed themselves).
 #![forbid(unsafe_code)]
 
+pub mod crypto;
 pub mod group;
 pub mod leaf;
 pub mod provider;

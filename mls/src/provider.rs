@@ -1,13 +1,12 @@
-//! libcrux and a [`Store`] behind openmls' provider trait.
+//! [`Crypto`] and a [`Store`] behind openmls' provider trait.
 
-use openmls_libcrux_crypto::CryptoProvider;
 use openmls_traits::OpenMlsProvider;
 
-use crate::store::Store;
+use crate::{crypto::Crypto, store::Store};
 
 /// What openmls calls for cryptography, randomness and storage.
 pub struct Provider {
-    crypto: CryptoProvider,
+    crypto: Crypto,
     store: Store,
 }
 
@@ -22,7 +21,7 @@ impl Provider {
     /// # Errors
     /// [`NoRandomness`].
     pub fn new(store: Store) -> Result<Self, NoRandomness> {
-        Ok(Self { crypto: CryptoProvider::new().map_err(|_| NoRandomness)?, store })
+        Ok(Self { crypto: Crypto::new().map_err(|_| NoRandomness)?, store })
     }
 
     /// The store below.
@@ -33,17 +32,17 @@ impl Provider {
 }
 
 impl OpenMlsProvider for Provider {
-    type CryptoProvider = CryptoProvider;
-    type RandProvider = CryptoProvider;
+    type CryptoProvider = Crypto;
+    type RandProvider = Crypto;
     type StorageProvider = Store;
 
     fn storage(&self) -> &Store {
         &self.store
     }
-    fn crypto(&self) -> &CryptoProvider {
+    fn crypto(&self) -> &Crypto {
         &self.crypto
     }
-    fn rand(&self) -> &CryptoProvider {
+    fn rand(&self) -> &Crypto {
         &self.crypto
     }
 }
