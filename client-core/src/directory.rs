@@ -46,8 +46,14 @@ impl Session {
     /// The account's newest statement, as far as it is known here.
     pub(crate) fn newest(&self, account: AccountId) -> Option<Statement> {
         let contact = || self.contacts.get(&account).map(|contact| &contact.statement);
-        let bytes = if account == self.me.account { Some(&self.me.statement) } else { contact() };
-        bytes.and_then(|bytes| Statement::parse(bytes.as_slice()).ok())
+        let bytes = if account == self.me.account { Some(&self.me.statement) } else { contact() }?;
+        let mut parsed = self.parsed.borrow_mut();
+        if let Some(known) = parsed.get(&account).filter(|known| known.as_bytes() == bytes.as_slice()) {
+            return Some(known.clone());
+        }
+        let statement = Statement::parse(bytes.as_slice()).ok()?;
+        parsed.insert(account, statement.clone());
+        Some(statement)
     }
 
     /// Number of the newest statement known of an account; 0 when none is.

@@ -9,7 +9,7 @@ mod shadow;
 use std::collections::BTreeMap;
 
 use ::mls::{
-    Provider, Store, group, leaf,
+    Checked, Provider, Store, group, leaf,
     leaf::DeviceSigner,
     openmls::prelude::*,
     rules::{self, Change, Leaf},
@@ -75,6 +75,7 @@ pub(crate) struct Groups {
     credential: CredentialWithKey,
     /// Loaded in the present run of `handle`; dropped at its end and after every error.
     loaded: BTreeMap<(ConversationId, u32), MlsGroup>,
+    senders: Checked,
 }
 
 /// A commit made here, with everything that travels beside it.
@@ -125,6 +126,7 @@ impl Groups {
             signer: DeviceSigner(key),
             credential: leaf::credential(identity, certificate),
             loaded: BTreeMap::new(),
+            senders: Checked::default(),
         })
     }
 
@@ -302,7 +304,8 @@ impl Groups {
 
     /// Opens one application message of another device.
     pub(crate) fn open(&mut self, id: (ConversationId, u32), bytes: &[u8]) -> Result<OpenedRow, GroupError> {
-        self.with(id, |provider, _, object| {
+        let mut senders = core::mem::take(&mut self.senders);
+        let opened = self.with(id, |provider, _, object| {
             let transcript = transcript(object)?;
             let message =
                 object.process_message(provider, group::protocol_message(bytes)?).map_err(|_| GroupError::Mls("open"))?;
@@ -310,7 +313,7 @@ impl Groups {
             let Sender::Member(index) = *message.sender() else { return Err(GroupError::Row) };
             let node = object.public_group().leaf(index).ok_or(GroupError::Row)?;
             let sender =
-                leaf::check(node.credential(), node.signature_key().as_slice()).map_err(|_| rules::Refused::Certificate)?;
+                senders.check(node.credential(), node.signature_key().as_slice()).map_err(|_| rules::Refused::Certificate)?;
             if data.transcript != transcript {
                 return Err(GroupError::Row);
             }
@@ -318,7 +321,9 @@ impl Groups {
                 return Err(GroupError::Row);
             };
             Ok(OpenedRow { sender, data, plain: plain.into_bytes() })
-        })
+        });
+        self.senders = senders;
+        opened
     }
 
     /// Joins by a Welcome: every leaf is checked before anything is kept.

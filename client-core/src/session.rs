@@ -1,7 +1,10 @@
 //! An open store and everything that follows from it. State lives here; the verbs are in `connection`, `conversation/*`,
 //! `directory` and `outbox`.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
+};
 
 use ed25519_dalek::SigningKey;
 use mls::{Store, store::RowChange};
@@ -13,6 +16,7 @@ use shared::{
     label::Label,
     policy::Kind,
     signature, signed_text,
+    statement::Statement,
 };
 
 use crate::{
@@ -167,6 +171,8 @@ pub(crate) struct Session {
     pub(crate) requests: BTreeMap<u64, Request>,
     pub(crate) stalled: Vec<Request>,
     pub(crate) checked: BTreeSet<AccountId>,
+    /// Statements whose signature was verified. They are asked for with every message, and go by their bytes.
+    pub(crate) parsed: RefCell<BTreeMap<AccountId, Statement>>,
     pub(crate) listed: bool,
     pub(crate) ended: bool,
 }
@@ -260,6 +266,7 @@ impl Session {
             requests: BTreeMap::new(),
             stalled: vec![],
             checked: BTreeSet::new(),
+            parsed: RefCell::default(),
             listed: false,
             ended,
         })

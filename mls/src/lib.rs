@@ -5,6 +5,7 @@
 //! but what openmls draws itself (facts: openmls reads the clock for lifetimes, its providers seed themselves).
 #![forbid(unsafe_code)]
 
+pub mod checked;
 pub mod crypto;
 pub mod group;
 pub mod leaf;
@@ -16,5 +17,6 @@ pub use openmls;
 pub use openmls_traits;
 pub use tls_codec;
 
+pub use checked::Checked;
 pub use provider::Provider;
 pub use store::Store;
