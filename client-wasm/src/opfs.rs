@@ -14,7 +14,7 @@ use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
 /// The write-ahead log is copied into the database when it has this many pages (1.6 MB): small enough to be over in a moment.
-const LOG_PAGES: u32 = 200;
+const LOG_PAGES: u32 = 400;
 /// The database, its log, and room for one more.
 const FILES: usize = 3;
 const DATABASE: &str = "store.db";
@@ -103,7 +103,8 @@ fn unlock(connection: &Connection, key: &StoreKey) -> rusqlite::Result<()> {
     }
     text.push('\'');
     connection.pragma_update(None, "key", text.as_str())?;
-    connection.pragma_update(None, "page_size", 8_192)?;
+    // A message changes a few rows on as many pages, and each is encrypted and written whole. Of a store made with another size it stays.
+    connection.pragma_update(None, "page_size", 4_096)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
     // One flush makes a transaction durable; a rollback journal needs four. Without shared memory the log wants the lock above.
     connection.pragma_update(None, "journal_mode", "wal")?;
