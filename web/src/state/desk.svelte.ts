@@ -3,6 +3,7 @@ import type { AppState, Conversation, Core, Event, Id, Message } from '../core/t
 import { t } from '../i18n';
 import { oneLine } from '../text/words';
 import { recall, remember } from './local';
+import { Pace } from './pace';
 import { Thread } from './thread.svelte';
 
 const KEPT_THREADS = 12;
@@ -35,6 +36,7 @@ export class Desk {
   #heard: (Event & { event: 'message' | 'conversation' })[] = [];
   /** A task of its own, unlike timers never slowed down in hidden tabs. */
   #later = new MessageChannel();
+  #pace = new Pace();
 
   constructor(core: Core) {
     this.core = core;
@@ -77,7 +79,7 @@ export class Desk {
   /** Messages come in bursts when one catches up: those that wait already are shown in one go. */
   #hear(event: Event): void {
     if (event.event === 'message' || event.event === 'conversation') {
-      if (this.#heard.push(event) === 1) this.#later.port2.postMessage(null);
+      if (this.#heard.push(event) === 1) this.#soon();
       return;
     }
     this.#flush();
@@ -98,13 +100,24 @@ export class Desk {
     }
   }
 
+  #soon(): void {
+    const wait = document.hidden ? 0 : this.#pace.wait(performance.now());
+    if (wait > 0) setTimeout(() => this.#flush(), wait);
+    else this.#later.port2.postMessage(null);
+  }
+
   #flush(): void {
     if (!this.#heard.length) return;
+    this.#pace.shown(this.#heard.length, performance.now());
     const messages = new Map<Id, Message[]>();
     const conversations = new Map<Id, Conversation>();
     for (const event of this.#heard) {
       if (event.event === 'conversation') conversations.set(event.conversation.id, event.conversation);
-      else messages.set(event.message.conversation, [...(messages.get(event.message.conversation) ?? []), event.message]);
+      else {
+        const list = messages.get(event.message.conversation);
+        if (list) list.push(event.message);
+        else messages.set(event.message.conversation, [event.message]);
+      }
     }
     this.#heard = [];
     for (const [id, list] of messages) {

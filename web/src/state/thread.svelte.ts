@@ -20,6 +20,8 @@ export class Thread {
   place: { id: Id; top: number } | null = null;
 
   #core: Core;
+  /** Of all that is held. */
+  #ids = new Set<Id>();
   #loading: Promise<void> | null = null;
 
   constructor(core: Core, id: Id) {
@@ -55,14 +57,24 @@ export class Thread {
 
   async #fetch(limit: number): Promise<void> {
     const page = await this.#core.run('messages', { conversation: this.id, before: this.items[0]?.order ?? null, limit });
-    const known = new Set(this.items.map(m => m.id));
-    const fresh = page.messages.filter(m => !known.has(m.id));
-    this.items = sorted([...fresh, ...this.items]);
+    this.#hold(sorted([...page.messages.filter(m => !this.#ids.has(m.id)), ...this.items]));
     this.more = page.more && page.messages.length > 0;
   }
 
   /** Takes in what changed or came; answers what is new here. What is older than all we hold waits for its page. */
   put(messages: readonly Message[]): Message[] {
+    // While one catches up, all that comes is new and behind what is here: nothing has to be looked through.
+    let newest = this.items.at(-1)?.order ?? -Infinity;
+    const behind = (m: Message) => {
+      const next = m.order > newest && !this.#ids.has(m.id);
+      newest = m.order;
+      return next;
+    };
+    if (messages.every(behind) && new Set(messages.map(m => m.id)).size === messages.length) {
+      for (const message of messages) this.#ids.add(message.id);
+      this.items = [...this.items, ...messages];
+      return [...messages];
+    }
     const first = this.items[0];
     const held = new Map(this.items.map(m => [m.id, m]));
     const fresh: Message[] = [];
@@ -72,12 +84,17 @@ export class Thread {
       if (!known) fresh.push(message);
       held.set(message.id, message);
     }
-    this.items = sorted([...held.values()]);
+    this.#hold(sorted([...held.values()]));
     return fresh;
   }
 
   drop(id: Id): void {
-    this.items = this.items.filter(m => m.id !== id);
+    this.#hold(this.items.filter(m => m.id !== id));
+  }
+
+  #hold(items: Message[]): void {
+    this.items = items;
+    this.#ids = new Set(items.map(m => m.id));
   }
 }
 

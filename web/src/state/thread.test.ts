@@ -68,6 +68,25 @@ test('something heard while the first page is read is neither lost nor doubled',
   expect(texts(thread).slice(-3)).toEqual(['99', '100', '101']);
   expect(new Set(thread.items.map(m => m.id)).size).toBe(thread.items.length);
 });
+test('however messages come, the same stands there in the end', async () => {
+  const orders: Message[][][] = [
+    [[message(4), message(5), message(6)]],
+    [[message(4)], [message(5)], [message(6)]],
+    [[message(6), message(4)], [message(5), message(5)]],
+    [[message(5), message(4)], [message(4), message(6)], [message(6), message(5)]],
+    [[message(4), message(4, { order: 4_500 }), message(5)], [message(6)], [message(4)]],
+    [[message(4), message(7)], [message(5), message(6), message(7)]],
+  ];
+  for (const [at, lists] of orders.entries()) {
+    const thread = new Thread(store(3).core, 'c');
+    await thread.open(0, 0);
+    const fresh = lists.flatMap(list => thread.put(list)).map(m => m.text);
+    thread.drop(message(7).id);
+    expect([at, ...texts(thread)]).toEqual([at, '1', '2', '3', '4', '5', '6']);
+    expect(new Set(fresh).size).toBe(fresh.length);
+    expect(thread.put([message(7)])).toHaveLength(1);
+  }
+});
 test('what is older than the loaded run waits for its page', async () => {
   const thread = new Thread(store(1000).core, 'c');
   await thread.open(1e9, 0);
