@@ -240,7 +240,7 @@ impl Store {
     }
 }
 
-/// Notes whether an operation tried to write.
+/// Notes whether an operation has written, or may have.
 struct Noting<'a> {
     sql: &'a mut Sqlite,
     wrote: bool,
@@ -248,8 +248,9 @@ struct Noting<'a> {
 
 impl Sql for Noting<'_> {
     fn execute(&mut self, statement: &'static str, parameters: &[crate::sql::Named<'_>]) -> Result<usize, SqlError> {
-        self.wrote = true;
-        self.sql.execute(statement, parameters)
+        let changed = self.sql.execute(statement, parameters);
+        self.wrote |= !matches!(changed, Ok(0));
+        changed
     }
     fn query(
         &mut self,

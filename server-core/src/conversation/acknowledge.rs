@@ -35,7 +35,7 @@ pub fn acknowledge(sql: &mut dyn Sql, caller: &Caller, cursor: &Cursor) -> Outco
         return Ok(Done::quiet(()));
     }
     let delivered = Delivered { conversation, account, number };
-    let devices = rows::devices_of_others(sql, conversation, account)?;
+    let devices = place.leaves.iter().filter(|(_, whose)| *whose != account).map(|(device, _)| *device).collect();
     Ok(Done::telling((), vec![Announce::Delivered { delivered, devices }]))
 }
 

@@ -5,12 +5,12 @@ use shared::{
     limits,
 };
 
-use super::rows::{self, NewRow};
+use super::rows::{self, NewRow, Place};
 use crate::{
     announce::Announce,
     context::Context,
     mls_group::row::header,
-    refusal::{Done, Outcome, errors},
+    refusal::{Done, Outcome, Refusal, errors},
     session::Caller,
     sql::Sql,
 };
@@ -38,35 +38,18 @@ errors! {
 }
 
 /// Stores a sealed message under the conversation's next number. A message this device stored before is answered with its
-/// old number **before** epoch and counter are looked at: its answer was lost, whatever has happened since. A device that
-/// stores all rows before its own need not say that it has that one: its cursor rises with it.
+/// old number, whatever has happened since: its answer was lost. A device that stores all rows before its own need not say that
+/// it has that one: its cursor rises with it.
 ///
 /// # Errors
 /// [`AppendError`].
 pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, request: &Append) -> Outcome<Appended> {
     let (conversation, device) = (request.conversation, caller.device());
-    if let Some((number, at, kind)) = rows::stored(sql, conversation, device, request.message)? {
-        return match kind {
-            RowKind::Message => Ok(Done::quiet(Appended { request: request.request, number, at })),
-            RowKind::Commit | RowKind::Proposal => Err(AppendError::OtherKind.into()),
-        };
-    }
-    if request.sealed.0.len() > limits::ROW {
-        return Err(AppendError::TooLarge.into());
-    }
-    let place = rows::place(sql, conversation, device)?.ok_or(AppendError::NotMember)?;
-    if request.generation != place.generation {
-        return Err(AppendError::Generation(place.generation.into()).into());
-    }
-    if request.epoch != place.epoch {
-        return Err(AppendError::Epoch(place.epoch).into());
-    }
-    if request.n != place.last_n + 1 {
-        return Err(AppendError::Turn(place.last_n + 1).into());
-    }
-    if place.rows_in_epoch >= limits::ROWS_IN_EPOCH {
-        return Err(AppendError::CommitFirst.into());
-    }
+    let place = rows::place(sql, conversation, device)?;
+    let Some(place) = place.as_ref().filter(|place| is_next(place, request)) else {
+        // No refusal is given to a message that is stored.
+        return again(sql, caller, request)?.map_or_else(|| Err(refusal(place.as_ref(), request).into()), Ok);
+    };
     let header = header(request.sealed.as_slice()).ok_or(AppendError::Row)?;
     let named = (header.conversation, header.generation, header.epoch, header.data.message, header.data.n);
     if named != (conversation, request.generation, request.epoch, request.message, request.n) {
@@ -87,15 +70,48 @@ pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, req
         body: &request.sealed,
         signature: None,
     };
-    rows::insert(sql, &row)?;
-    rows::counted(sql, conversation, device, &place, request.n)?;
+    if !rows::insert(sql, &row)? {
+        // Under this id, and what was stored then had another counter.
+        return again(sql, caller, request)?.ok_or_else(|| AppendError::OtherKind.into());
+    }
+    rows::counted(sql, conversation, device, place, request.n)?;
     if place.cursor == place.head {
         // Who has all that came before has this one too: it wrote it. Nobody else learns anything from that.
         rows::raise(sql, conversation, device, caller.account(), number)?;
     }
-    let devices = rows::devices(sql, conversation)?;
+    let devices = place.leaves.iter().map(|(device, _)| *device).collect();
     let answer = Appended { request: request.request, number, at: context.now };
     Ok(Done::telling(answer, vec![Announce::Head { conversation, number, devices }]))
+}
+
+/// Does it fit the place the conversation and the device have come to?
+const fn is_next(place: &Place, request: &Append) -> bool {
+    request.generation == place.generation
+        && request.epoch == place.epoch
+        && request.n == place.last_n + 1
+        && place.rows_in_epoch < limits::ROWS_IN_EPOCH
+        && request.sealed.0.len() <= limits::ROW
+}
+
+/// The answer to a message of this id that the device has stored already; None when there is none.
+fn again(sql: &mut dyn Sql, caller: &Caller, request: &Append) -> Result<Option<Done<Appended>>, Refusal> {
+    match rows::stored(sql, request.conversation, caller.device(), request.message)? {
+        Some((number, at, RowKind::Message)) => Ok(Some(Done::quiet(Appended { request: request.request, number, at }))),
+        Some((.., RowKind::Commit | RowKind::Proposal)) => Err(AppendError::OtherKind.into()),
+        None => Ok(None),
+    }
+}
+
+/// Why it does not fit.
+fn refusal(place: Option<&Place>, request: &Append) -> AppendError {
+    match place {
+        _ if request.sealed.0.len() > limits::ROW => AppendError::TooLarge,
+        None => AppendError::NotMember,
+        Some(place) if request.generation != place.generation => AppendError::Generation(place.generation.into()),
+        Some(place) if request.epoch != place.epoch => AppendError::Epoch(place.epoch),
+        Some(place) if request.n != place.last_n + 1 => AppendError::Turn(place.last_n + 1),
+        Some(_) => AppendError::CommitFirst,
+    }
 }
 
 /// The message just stored, as a fetch would give it.
@@ -217,6 +233,20 @@ mod tests {
         assert_eq!(code(world.append(&alice, &package)), Code::BadRow, "another MLS message");
         assert_eq!(world.number("SELECT head_seq FROM conv"), 1, "nothing was changed by any of these");
         world.append(&alice, &good).unwrap();
+    }
+
+    #[test]
+    fn an_id_that_was_used_is_answered_with_what_is_stored() {
+        let mut world = World::new();
+        let ((_, mut alice), (_, mut bob)) = (world.register("alice"), world.register("bob"));
+        let conversation = world.pair(&mut alice, &mut bob);
+        let first = world.message(&mut alice, conversation, b"hello");
+        let stored = world.append(&alice, &first).unwrap().answer;
+        let next = world.message_as(&mut alice, conversation, 2, first.message, b"another text under its id");
+        let again = world.append(&alice, &next).unwrap();
+        assert_eq!((again.answer, again.announce.len()), (stored, 0));
+        assert_eq!(world.number("SELECT head_seq FROM conv"), 2);
+        assert_eq!(world.number("SELECT MAX(last_n) FROM conv_device"), 1, "its counter is not used up");
     }
 
     #[test]

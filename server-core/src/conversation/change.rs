@@ -115,7 +115,9 @@ pub(super) fn apply(
         body: &commit.commit,
         signature: Some(&commit.signature),
     };
-    rows::insert(sql, &row)?;
+    if !rows::insert(sql, &row)? {
+        return Err(ChangeError::OtherKind.into());
+    }
     rows::put_group(sql, id, &group.changes())?;
     rows::put_epoch(sql, id, group.epoch(), &commit.group_info)?;
     let devices = move_leaves(sql, id, &group, number)?;

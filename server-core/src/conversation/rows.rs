@@ -54,33 +54,45 @@ pub(super) struct Place {
     pub(super) rows_in_epoch: u64,
     /// The device's cursor.
     pub(super) cursor: u64,
+    /// Every device with a leaf, its own among them.
+    pub(super) leaves: Vec<(DeviceId, AccountId)>,
 }
 
-/// None when there is no such conversation, the device has no leaf in it, or it is gone.
+/// None when there is no such conversation, the device has no leaf in it, or it is gone. One statement: it is asked for with every
+/// message and every cursor.
 pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: DeviceId) -> Result<Option<Place>, SqlError> {
-    first(
-        sql,
-        "SELECT c.generation, c.epoch, c.head_seq, COALESCE(n.last_n, 0),
+    let mut found: Option<Place> = None;
+    let mut inside = false;
+    let rows = sql.query(
+        "SELECT l.device_id, l.account_id, c.generation, c.epoch, c.head_seq, COALESCE(n.last_n, 0),
            CASE WHEN n.rows_generation = c.generation AND n.rows_epoch = c.epoch THEN n.rows_in_epoch ELSE 0 END,
            COALESCE(x.acked_seq, 0)
-         FROM conv c JOIN conv_leaf l ON l.conv_id = c.conv_id AND l.device_id = :device
-         JOIN device d ON d.device_id = l.device_id AND d.gone_ms IS NULL
-         LEFT JOIN conv_device n ON n.conv_id = c.conv_id AND n.device_id = l.device_id
-         LEFT JOIN device_cursor x ON x.conv_id = c.conv_id AND x.device_id = l.device_id
+         FROM conv c JOIN device d ON d.device_id = :device AND d.gone_ms IS NULL
+         LEFT JOIN conv_device n ON n.conv_id = c.conv_id AND n.device_id = :device
+         LEFT JOIN device_cursor x ON x.conv_id = c.conv_id AND x.device_id = :device
+         JOIN conv_leaf l ON l.conv_id = c.conv_id
          WHERE c.conv_id = :conversation",
         named! { conversation: &conversation, device: &device },
-    )?
-    .map(|mut row| {
-        Ok(Place {
-            generation: row.take()?,
-            epoch: row.take()?,
-            head: row.take()?,
-            last_n: row.take()?,
-            rows_in_epoch: row.take()?,
-            cursor: row.take()?,
-        })
-    })
-    .transpose()
+    )?;
+    for mut row in rows {
+        let leaf = (row.take()?, row.take()?);
+        inside |= leaf.0 == device;
+        match &mut found {
+            Some(place) => place.leaves.push(leaf),
+            None => {
+                found = Some(Place {
+                    generation: row.take()?,
+                    epoch: row.take()?,
+                    head: row.take()?,
+                    last_n: row.take()?,
+                    rows_in_epoch: row.take()?,
+                    cursor: row.take()?,
+                    leaves: vec![leaf],
+                });
+            }
+        }
+    }
+    Ok(found.filter(|_| inside))
 }
 
 /// A row to store.
@@ -99,22 +111,26 @@ pub(super) struct NewRow<'a> {
     pub(super) signature: Option<&'a Bytes>,
 }
 
-/// Stores a row under the conversation's next number.
-pub(super) fn insert(sql: &mut dyn Sql, row: &NewRow<'_>) -> Result<(), SqlError> {
-    sql.execute(
-        "UPDATE conv SET head_seq = :number WHERE conv_id = :conversation",
-        named! { conversation: &row.conversation, number: row.number },
-    )?;
-    sql.execute(
+/// Stores a row under the conversation's next number. False, and nothing is changed, when the device has stored one of this id.
+pub(super) fn insert(sql: &mut dyn Sql, row: &NewRow<'_>) -> Result<bool, SqlError> {
+    let stored = sql.execute(
         "INSERT INTO conv_msg (conv_id, seq, kind, generation, epoch, sender, sender_account, cmid, at_ms, clear, body, sig)
-         VALUES (:conversation, :number, :kind, :generation, :epoch, :device, :account, :message, :at, :clear, :body, :sig)",
+         VALUES (:conversation, :number, :kind, :generation, :epoch, :device, :account, :message, :at, :clear, :body, :sig)
+         ON CONFLICT (conv_id, sender, cmid) DO NOTHING",
         named! {
             conversation: &row.conversation, number: row.number, kind: kind_byte(row.kind), generation: row.generation,
             epoch: row.epoch, device: &row.device, account: &row.account, message: &row.message, at: row.at,
             clear: row.clear, body: row.body, sig: row.signature,
         },
-    )
-    .map(drop)
+    )?;
+    if stored == 0 {
+        return Ok(false);
+    }
+    sql.execute(
+        "UPDATE conv SET head_seq = :number WHERE conv_id = :conversation",
+        named! { conversation: &row.conversation, number: row.number },
+    )?;
+    Ok(true)
 }
 
 /// The device's counter after a message.
@@ -138,11 +154,6 @@ pub(super) fn counted(
     .map(drop)
 }
 
-/// Devices with a leaf.
-pub(super) fn devices(sql: &mut dyn Sql, conversation: ConversationId) -> Result<Vec<DeviceId>, SqlError> {
-    ids(sql.query("SELECT device_id FROM conv_leaf WHERE conv_id = :conversation", named! { conversation: &conversation })?)
-}
-
 /// Devices with a leaf, those of this account first.
 pub(super) fn devices_own_first(
     sql: &mut dyn Sql,
@@ -151,18 +162,6 @@ pub(super) fn devices_own_first(
 ) -> Result<Vec<DeviceId>, SqlError> {
     ids(sql.query(
         "SELECT device_id FROM conv_leaf WHERE conv_id = :conversation ORDER BY account_id <> :account, leaf",
-        named! { conversation: &conversation, account: &account },
-    )?)
-}
-
-/// Devices with a leaf, without those of this account.
-pub(super) fn devices_of_others(
-    sql: &mut dyn Sql,
-    conversation: ConversationId,
-    account: AccountId,
-) -> Result<Vec<DeviceId>, SqlError> {
-    ids(sql.query(
-        "SELECT device_id FROM conv_leaf WHERE conv_id = :conversation AND account_id <> :account",
         named! { conversation: &conversation, account: &account },
     )?)
 }

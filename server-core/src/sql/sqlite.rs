@@ -1,6 +1,6 @@
 //! SQLite: the only file that names its driver.
 
-use std::path::Path;
+use std::{collections::HashMap, path::Path};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
 
@@ -10,7 +10,12 @@ use super::{Named, Param, Row, Sql, SqlError, Value};
 #[derive(Debug)]
 pub struct Sqlite {
     connection: Connection,
+    places: Places,
 }
+
+/// By address of a statement's text: the names of the last call in their order, and the places of its parameters. SQLite finds a
+/// name by comparing it with each, a hundred times a message.
+type Places = HashMap<usize, Vec<(&'static str, usize)>>;
 
 /// Set before anything is written; `page_size` must come first. What a savepoint or a sort keeps aside stays in memory: a
 /// temporary file would lie outside of the server's folder, and cost a call of the system for each page.
@@ -52,7 +57,7 @@ impl Sqlite {
         // times a message. No plan here should depend on a value.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error)?;
         connection.execute_batch(pragmas).map_err(error)?;
-        Ok(Self { connection })
+        Ok(Self { connection, places: Places::new() })
     }
 
     /// Runs several statements without parameters: migrations, BEGIN, COMMIT, savepoints.
@@ -81,13 +86,13 @@ impl Sqlite {
 impl Sql for Sqlite {
     fn execute(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<usize, SqlError> {
         let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
-        bind(&mut prepared, parameters)?;
+        bind(self.places.entry(statement.as_ptr().addr()).or_default(), &mut prepared, parameters)?;
         prepared.raw_execute().map_err(error)
     }
 
     fn query(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<Vec<Row>, SqlError> {
         let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
-        bind(&mut prepared, parameters)?;
+        bind(self.places.entry(statement.as_ptr().addr()).or_default(), &mut prepared, parameters)?;
         let columns = prepared.column_count();
         let mut rows = prepared.raw_query();
         let mut found = vec![];
@@ -99,17 +104,31 @@ impl Sql for Sqlite {
     }
 }
 
-fn bind(prepared: &mut rusqlite::Statement<'_>, parameters: &[Named<'_>]) -> Result<(), SqlError> {
-    if prepared.parameter_count() != parameters.len() {
-        return Err(SqlError::Shape("another number of parameters"));
+fn bind(
+    places: &mut Vec<(&'static str, usize)>,
+    prepared: &mut rusqlite::Statement<'_>,
+    parameters: &[Named<'_>],
+) -> Result<(), SqlError> {
+    // The same text may be called in two places, which name its parameters in another order.
+    let known = places.len() == parameters.len()
+        && places.iter().zip(parameters).all(|((known, _), (name, _))| core::ptr::eq(*known, *name) || known == name);
+    if !known {
+        if prepared.parameter_count() != parameters.len() {
+            return Err(SqlError::Shape("another number of parameters"));
+        }
+        let find = |(name, _): &Named<'_>| -> Result<(&'static str, usize), SqlError> {
+            let place =
+                prepared.parameter_index(name).map_err(error)?.ok_or(SqlError::Shape("a parameter is not in the text"))?;
+            Ok((name, place))
+        };
+        *places = parameters.iter().map(find).collect::<Result<_, _>>()?;
     }
-    for (name, parameter) in parameters {
-        let index = prepared.parameter_index(name).map_err(error)?.ok_or(SqlError::Shape("a parameter is not in the text"))?;
+    for ((_, place), (_, parameter)) in places.iter().zip(parameters) {
         match *parameter {
-            Param::Null => prepared.raw_bind_parameter(index, rusqlite::types::Null),
-            Param::Int(int) => prepared.raw_bind_parameter(index, int),
-            Param::Bytes(bytes) => prepared.raw_bind_parameter(index, bytes),
-            Param::Text(text) => prepared.raw_bind_parameter(index, text),
+            Param::Null => prepared.raw_bind_parameter(*place, rusqlite::types::Null),
+            Param::Int(int) => prepared.raw_bind_parameter(*place, int),
+            Param::Bytes(bytes) => prepared.raw_bind_parameter(*place, bytes),
+            Param::Text(text) => prepared.raw_bind_parameter(*place, text),
         }
         .map_err(error)?;
     }
@@ -168,5 +187,22 @@ mod tests {
         sqlite.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, false).unwrap();
         sqlite.connection.flush_prepared_statement_cache();
         assert!(again(&mut sqlite) > 0, "which the setting prevents");
+    }
+
+    #[test]
+    fn parameters_go_by_their_names_in_whatever_order() {
+        let mut sqlite = Sqlite::in_memory().unwrap();
+        const TEXT: &str = "SELECT :a, :b";
+        let mut read = |parameters: &[Named<'_>]| -> Result<[u64; 2], SqlError> {
+            let mut row = sqlite.query(TEXT, parameters)?.pop().unwrap();
+            Ok([row.take()?, row.take()?])
+        };
+        for _ in 0..2 {
+            assert_eq!(read(named! { a: 1_u64, b: 2_u64 }), Ok([1, 2]));
+            assert_eq!(read(named! { b: 2_u64, a: 1_u64 }), Ok([1, 2]));
+            assert!(read(named! { a: 1_u64, c: 2_u64 }).is_err());
+            assert!(read(named! { a: 1_u64 }).is_err());
+            assert!(read(named! { a: 1_u64, b: 2_u64, c: 3_u64 }).is_err());
+        }
     }
 }
