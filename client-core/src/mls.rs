@@ -139,6 +139,13 @@ impl Groups {
         self.loaded.clear();
     }
 
+    /// From its rows. openmls takes for granted that the own leaf is in the tree; rows that a broken disk has mixed need not say so.
+    fn load(&self, id: (ConversationId, u32)) -> Result<MlsGroup, GroupError> {
+        let object = MlsGroup::load(self.provider.storage(), &group::group_id(id.0, id.1));
+        let object = object.map_err(|_| GroupError::Mls("load"))?.ok_or(GroupError::Unknown)?;
+        if object.own_leaf_node().is_none() { Err(GroupError::Mls("own leaf")) } else { Ok(object) }
+    }
+
     /// Runs one operation on a group in a savepoint.
     fn with<T>(
         &mut self,
@@ -147,9 +154,7 @@ impl Groups {
     ) -> Result<T, GroupError> {
         let mut object = match self.loaded.remove(&id) {
             Some(object) => object,
-            None => MlsGroup::load(self.provider.storage(), &group::group_id(id.0, id.1))
-                .map_err(|_| GroupError::Mls("load"))?
-                .ok_or(GroupError::Unknown)?,
+            None => self.load(id)?,
         };
         let savepoint = self.provider.store().savepoint();
         match run(&self.provider, &self.signer, &mut object) {

@@ -99,9 +99,12 @@ impl Stage {
         Self::over(Database::new(), None, &keys, rng, now)
     }
 
-    fn over(database: Database, epoch: Option<[u8; 16]>, keys: &Keys, rng: ChaCha20Rng, now: Millis) -> Self {
+    fn over(database: Database, epoch: Option<[u8; 16]>, keys: &Keys, mut rng: ChaCha20Rng, now: Millis) -> Self {
         let keys = Keys::from_bytes(&keys.to_bytes()).expect("its own bytes");
-        let server = Server::over(database.store(), epoch, keys, open_rules(), rng.clone(), now);
+        // Of its own: a copy of the server must not draw again what the first one has drawn, a session's token for example.
+        let mut seed = [0; 32];
+        rng.fill_bytes(&mut seed);
+        let server = Server::over(database.store(), epoch, keys, open_rules(), ChaCha20Rng::from_seed(seed), now);
         Self {
             server,
             database,

@@ -5,6 +5,7 @@ use client_core::{
     view::{ConversationStatus, Trust},
 };
 use server_core::sql::Sql;
+use shared::frame::ClientFrame;
 
 use crate::town::{PASSWORD, Town};
 
@@ -229,4 +230,31 @@ fn who_is_on_another_branch_than_the_server_comes_over() {
     let mut shown = town.shown(laptop, id);
     shown[..2].sort_by_key(|message| sent.iter().position(|other| other == message));
     assert_eq!(shown, sent[1..]);
+}
+
+/// Every form that may have left is kept: the server may need the first of them again.
+#[test]
+fn what_was_sealed_twice_is_offered_in_the_form_the_server_can_take() {
+    let mut town = Town::new("forms");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    let first = town.say(alice, id, "one");
+    town.copy();
+    // What she says is lost on its way, and sealed again when bob's commit has come.
+    town.tamper.up = Some(Box::new(move |at, frame| {
+        let lost = at == alice && matches!(frame, ClientFrame::Append(_));
+        if lost { vec![] } else { vec![frame] }
+    }));
+    let twice = town.say(alice, id, "sealed twice");
+    town.close(alice);
+    town.tamper.up = None;
+    town.now = town.now.plus(DAY + 1);
+    let behind = town.say(bob, id, "behind a commit of his");
+    town.open(alice);
+    town.holds(id, &[alice, bob], &[first, twice, behind]);
+    town.close(bob);
+    town.put_back();
+    assert_eq!(town.log(id), [first, twice], "without the commit, whose maker is away");
+    town.open(bob);
+    town.holds(id, &[alice, bob], &[first, twice, behind]);
 }
