@@ -34,3 +34,13 @@ test('twelve hours are written without a zero in front, twenty-four with one', (
   expect(gb.clock(night)).toBe('02:05');
   expect(gb.full(night)).toMatch(/\b02:05$/);
 });
+
+test('what is kept of one minute is not another’s', () => {
+  const made = Array.from({ length: 3_000 }, (_, minute) => [now + minute * 60_000 - 1, now + minute * 60_000] as const);
+  for (const [before, at] of made) {
+    expect(gb.clock(at)).not.toBe(gb.clock(before));
+    expect(gb.clock(at + 59_999)).toBe(gb.clock(at));
+  }
+  expect(gb.full(now)).toBe(clock(['en-GB'], words).full(now));
+  expect(gb.clock(now)).toBe('10:45');
+});

@@ -1,6 +1,8 @@
 // How moments are written. Words come from the page's language, the clock (12 or 24 hours) from the reader's browser.
 
 const MINUTE = 60_000, HOUR = 60 * MINUTE;
+/** Minutes whose text is kept: more than a window of messages has. */
+const KEPT = 1_000;
 
 export interface Clock {
   clock(at: number): string;
@@ -18,8 +20,21 @@ export function clock(languages: readonly string[], words: { now: string; minute
     const format = new Intl.DateTimeFormat(language, options);
     return (at: number) => format.format(at);
   };
-  const time = make({ hour, minute: '2-digit', hourCycle });
-  const full = make({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour, minute: '2-digit', hourCycle });
+  // Nothing here is finer than a minute, and thousands of messages share one.
+  const kept = (format: (at: number) => string) => {
+    const texts = new Map<number, string>();
+    return (at: number) => {
+      const minute = Math.floor(at / MINUTE);
+      let text = texts.get(minute);
+      if (text === undefined) {
+        if (texts.size >= KEPT) texts.clear();
+        texts.set(minute, (text = format(at)));
+      }
+      return text;
+    };
+  };
+  const time = kept(make({ hour, minute: '2-digit', hourCycle }));
+  const full = kept(make({ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric', hour, minute: '2-digit', hourCycle }));
   const weekday = make({ weekday: 'short' });
   const date = make({ day: 'numeric', month: 'short' });
   const dateYear = make({ day: 'numeric', month: 'short', year: 'numeric' });
