@@ -1,4 +1,5 @@
 // What the screens look at: the core's state, the conversations, the messages of those that were opened.
+import { tick } from 'svelte';
 import type { AppState, Conversation, Core, Event, Id, Message } from '../core/types';
 import { t } from '../i18n';
 import { oneLine } from '../text/words';
@@ -37,6 +38,7 @@ export class Desk {
   /** A task of its own, unlike timers never slowed down in hidden tabs. */
   #later = new MessageChannel();
   #pace = new Pace();
+  #waiting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(core: Core) {
     this.core = core;
@@ -79,10 +81,13 @@ export class Desk {
   /** Messages come in bursts when one catches up: those that wait already are shown in one go. */
   #hear(event: Event): void {
     if (event.event === 'message' || event.event === 'conversation') {
-      if (this.#heard.push(event) === 1) this.#soon();
+      const first = this.#heard.push(event) === 1;
+      if (written(event)) this.#next();
+      else if (first) this.#soon();
       return;
     }
-    this.#flush();
+    // How many are unread changes with every message: that does not end their waiting.
+    if (event.event !== 'state' || event.state.phase !== this.state.phase) this.#flush();
     switch (event.event) {
       case 'state': {
         const before = this.state;
@@ -102,13 +107,21 @@ export class Desk {
 
   #soon(): void {
     const wait = document.hidden ? 0 : this.#pace.wait(performance.now());
-    if (wait > 0) setTimeout(() => this.#flush(), wait);
-    else this.#later.port2.postMessage(null);
+    if (wait > 0) this.#waiting = setTimeout(() => this.#flush(), wait);
+    else this.#next();
+  }
+
+  #next(): void {
+    this.#later.port2.postMessage(null);
   }
 
   #flush(): void {
+    clearTimeout(this.#waiting);
     if (!this.#heard.length) return;
-    this.#pace.shown(this.#heard.length, performance.now());
+    const start = performance.now();
+    // What one writes oneself does not come in bursts, and is shown whatever else comes.
+    const came = this.#heard.filter(event => event.event === 'message' && !written(event)).length;
+    void tick().then(() => this.#pace.shown(came, start, performance.now()));
     const messages = new Map<Id, Message[]>();
     const conversations = new Map<Id, Conversation>();
     for (const event of this.#heard) {
@@ -209,6 +222,9 @@ export class Desk {
     }, 400);
   }
 }
+
+/** A person who pressed Enter waits for it to be on the screen. */
+const written = (event: Event) => event.event === 'message' && event.message.own && event.message.state === 'sending';
 
 /** A chat just started stands first until something is written; notes without a line stand last. */
 function byActivity(a: Conversation, b: Conversation): number {
