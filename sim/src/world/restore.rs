@@ -16,8 +16,8 @@ const BUSY: u64 = 3;
 /// See the module.
 pub(super) struct Operator {
     database: Database,
-    /// A copy, and what it has of statements and conversations.
-    copy: Option<(Database, (u64, usize))>,
+    /// A copy, and how many conversations it has.
+    copy: Option<(Database, usize)>,
     done: bool,
     seed: [u8; 32],
     /// A stream of its own: worlds without an operator stay what they are.
@@ -48,17 +48,17 @@ impl World {
     }
 
     /// The operator makes a copy, or puts the one there is back, once. An account that the copy lacks could not even log in, so the
-    /// first copy is made when everybody has one; and one that lacks a statement or a conversation is thrown away for a newer one
+    /// first copy is made when everybody has one; and one that lacks a conversation is thrown away for a newer one
     /// (docs/TESTING.md, known gaps).
     pub(super) fn operate(&mut self) {
         let Some(operator) = self.operator.as_mut().filter(|operator| !self.dice.calm && !operator.done) else { return };
-        let (accounts, stated) = checks::accounts(&mut self.server);
+        let (accounts, conversations) = checks::accounts(&mut self.server);
         let drawn = operator.dice.below(100);
         let done = match &operator.copy {
             None if drawn < 20 && accounts == self.people.len() => {
-                operator.database.copy().map(|copy| operator.copy = Some((copy, stated)))
+                operator.database.copy().map(|copy| operator.copy = Some((copy, conversations)))
             }
-            Some((_, then)) if then.1 != stated.1 => {
+            Some((_, then)) if *then != conversations => {
                 operator.copy = None;
                 return;
             }
