@@ -264,21 +264,20 @@ mod tests {
     #[test]
     fn the_line_stands_in_the_conversations_it_concerns() {
         const CAROL: AccountId = AccountId([4; 16]);
-        let lines = |of: AccountId| {
+        let lines = |other: Option<AccountId>| {
             let (mut session, _, second) = knows();
             for (n, with) in [(1, BOB), (2, CAROL), (3, session.me.account)] {
                 let id = shared::ConversationId([n; 16]);
                 let conv = new_conv(id, shared::policy::Kind::Direct, with, crate::rows::Standing::Joined, AT);
                 session.convs.insert(id, conv);
             }
-            let of = if of == BOB { BOB } else { session.me.account };
+            let account = other.unwrap_or(session.me.account);
             let known = second.as_bytes().into();
-            session
-                .conflict(AT, Conflict { account: of, number: 2, known, hash: Bytes(vec![9; 8]), other: None, message: None });
+            session.conflict(AT, Conflict { account, number: 2, known, hash: Bytes(vec![9; 8]), other: None, message: None });
             let named: Vec<u8> = session.batch.messages.iter().map(|row| row.message.conversation.0[0]).collect();
             named
         };
-        assert_eq!(lines(BOB), [1], "of somebody else: where he is");
-        assert_eq!(lines(AccountId([0; 16])), [1, 2, 3], "of the own account: everywhere");
+        assert_eq!(lines(Some(BOB)), [1], "of somebody else: where he is");
+        assert_eq!(lines(None), [1, 2, 3], "of the own account: everywhere");
     }
 }

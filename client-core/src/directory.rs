@@ -64,12 +64,18 @@ impl Session {
         self.contacts.get(&account).map_or(0, |contact| contact.number)
     }
 
-    pub(crate) fn ask_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, after: u64) {
+    pub(crate) fn ask_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId) {
         if self.is_asking(|waits| matches!(waits, Waits::Statements { account: asked } if *asked == account)) {
             return;
         }
-        let draft = Draft::get(format!("/api/accounts/{account}/statements?after={after}"));
+        let draft = self.statements_draft(account);
         self.ask(ctx, Waits::Statements { account }, draft);
+    }
+
+    /// Asks for what is newer than what is known; after a restore the newest known one has to be shown as well.
+    pub(crate) fn statements_draft(&self, account: AccountId) -> Draft {
+        let after = self.known_number(account).saturating_sub(u64::from(self.is_doubted(account)));
+        Draft::get(format!("/api/accounts/{account}/statements?after={after}"))
     }
 
     /// Has the server been put back, and not been seen since to have the newest statement known of the account?
@@ -80,22 +86,17 @@ impl Session {
         self.contacts.get(&account).is_some_and(|contact| contact.doubted)
     }
 
-    /// Behind which number statements of an account are asked for: after a restore the newest known one has to be shown as well.
-    fn asked_from(&self, account: AccountId) -> u64 {
-        self.known_number(account).saturating_sub(u64::from(self.is_doubted(account)))
-    }
-
     /// The server names the number of an account's newest statement.
     pub(crate) fn look_at_statements(&mut self, ctx: &mut Ctx<'_>, account: AccountId, number: u64) {
         if self.is_doubted(account) || number > self.known_number(account) {
-            self.ask_statements(ctx, account, self.asked_from(account));
+            self.ask_statements(ctx, account);
         }
     }
 
     /// Makes sure that an account's name and pin are known.
     pub(crate) fn know(&mut self, ctx: &mut Ctx<'_>, account: AccountId) {
         if account != self.me.account && !self.checked.contains(&account) {
-            self.ask_statements(ctx, account, self.asked_from(account));
+            self.ask_statements(ctx, account);
         }
     }
 

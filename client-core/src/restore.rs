@@ -75,11 +75,13 @@ impl Session {
 
     /// Kept rows of conversations that are no more, or (`None`) all: another device can't offer them.
     pub(crate) fn forget_accepted(&mut self, of: Option<ConversationId>) {
-        let keys: Vec<_> = self.accepted.keys().filter(|(id, _)| of.is_none_or(|of| of == *id)).copied().collect();
-        for key in keys {
-            self.accepted.remove(&key);
-            self.dirty_accepted.insert(key);
-        }
+        self.drop_accepted(|row| of.is_none_or(|of| of == row.conversation));
+    }
+
+    /// Kept rows of which this holds are kept no longer.
+    pub(crate) fn drop_accepted(&mut self, mut gone: impl FnMut(&Accepted) -> bool) {
+        let keys = self.accepted.extract_if(.., |_, row| gone(row)).map(|(key, _)| key);
+        self.dirty_accepted.extend(keys);
     }
 
     /// Another device of the account goes on with this store, because the server does not know the one that sent these rows.
@@ -96,11 +98,7 @@ impl Session {
     /// Compares the server's life with the one this device's numbers belong to, before anything else of the Hello is used.
     pub(crate) fn greeted_by(&mut self, ctx: &mut Ctx<'_>, hello: &ServerHello) {
         let now = ctx.now;
-        let old: Vec<_> = self.accepted.iter().filter(|(_, row)| now.since(row.at) > KEPT).map(|(key, _)| *key).collect();
-        for key in old {
-            self.accepted.remove(&key);
-            self.dirty_accepted.insert(key);
-        }
+        self.drop_accepted(|row| now.since(row.at) > KEPT);
         if self.me.store_epoch.as_ref().is_some_and(|known| *known != hello.store_epoch) {
             self.went_back(hello);
         }

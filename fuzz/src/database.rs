@@ -1,43 +1,31 @@
-//! The server's database in memory, and a second connection that looks into it and copies it.
-
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-};
+//! The server's database in memory, as the scripts look into it and copy it.
 
 use rusqlite::{
-    Connection,
     backup::{Backup, StepResult},
     types::{FromSql, ValueRef},
 };
 use server_core::Store;
 
 /// The database as its owner sees it.
-pub(crate) struct Database {
-    name: String,
-    sql: Connection,
-}
+pub(crate) struct Database(sim::database::Database);
 
 impl Database {
     pub(crate) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("file:fuzz-{}-{number}?mode=memory&cache=shared", std::process::id());
-        let sql = Connection::open(&name).expect("a database in memory");
+        let new = sim::database::Database::new().expect("a database in memory");
         // A copy needs the size of its original.
-        sql.pragma_update(None, "page_size", 8192).expect("a size");
-        Self { name, sql }
+        new.sql.pragma_update(None, "page_size", 8192).expect("a size");
+        Self(new)
     }
 
     /// The server's store over it.
     pub(crate) fn store(&self) -> Store {
-        Store::open(Path::new(&self.name)).expect("a store")
+        self.0.store().expect("a store")
     }
 
-    /// A copy that goes its own way.
+    /// A copy that goes its own way, page by page: each script begins with one.
     pub(crate) fn fork(&self) -> Self {
         let mut copy = Self::new();
-        let backup = Backup::new(&self.sql, &mut copy.sql).expect("two databases");
+        let backup = Backup::new(&self.0.sql, &mut copy.0.sql).expect("two databases");
         assert_eq!(backup.step(-1).expect("a copy"), StepResult::Done);
         drop(backup);
         copy
@@ -50,13 +38,13 @@ impl Database {
 
     /// One value.
     pub(crate) fn one<T: FromSql>(&self, query: &str) -> T {
-        let mut statement = self.sql.prepare_cached(query).expect("a query");
+        let mut statement = self.0.sql.prepare_cached(query).expect("a query");
         statement.query_row([], |row| row.get(0)).expect("one row")
     }
 
     /// Every value of every row of a query, as one text.
     pub(crate) fn rows(&self, query: &str) -> Vec<Vec<u8>> {
-        let mut statement = self.sql.prepare_cached(query).expect("a query");
+        let mut statement = self.0.sql.prepare_cached(query).expect("a query");
         let width = statement.column_count();
         let mut rows = statement.query([]).expect("rows");
         let mut all = vec![];

@@ -1,4 +1,4 @@
-//! The server's database in memory, of which an operator can keep copies.
+//! The server's database in memory, with a second connection that looks into it and copies it.
 
 use std::{
     path::Path,
@@ -11,7 +11,8 @@ use server_core::Store;
 /// A database that lives as long as this.
 pub struct Database {
     name: String,
-    keeper: Connection,
+    /// Beside the store's own.
+    pub sql: Connection,
 }
 
 impl Database {
@@ -23,8 +24,8 @@ impl Database {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("file:sim-{}-{number}?mode=memory&cache=shared", std::process::id());
-        let keeper = Connection::open(&name).map_err(|error| error.to_string())?;
-        Ok(Self { name, keeper })
+        let sql = Connection::open(&name).map_err(|error| error.to_string())?;
+        Ok(Self { name, sql })
     }
 
     /// The server's store over it.
@@ -41,7 +42,7 @@ impl Database {
     /// SQLite's.
     pub fn copy(&self) -> Result<Self, String> {
         let copy = Self::new()?;
-        self.keeper.execute("VACUUM INTO ?1", [&copy.name]).map_err(|error| error.to_string())?;
+        self.sql.execute("VACUUM INTO ?1", [&copy.name]).map_err(|error| error.to_string())?;
         Ok(copy)
     }
 }

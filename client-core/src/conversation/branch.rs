@@ -28,23 +28,11 @@ impl Session {
         let generation = conv.generation;
         self.drop_commit(id);
         // What was sealed for an epoch of the branch would be taken for the server's epoch of that number.
-        let keys: Vec<_> = self.outbox.range((id, 0)..=(id, u64::MAX)).map(|(key, _)| *key).collect();
-        for key in keys {
-            if let Some(item) = self.outbox.get_mut(&key) {
-                item.sealed.retain(|form| form.generation < generation || form.epoch <= epoch);
-                self.dirty_out.insert(key);
-            }
+        for (key, item) in self.outbox.range_mut((id, 0)..=(id, u64::MAX)) {
+            item.sealed.retain(|form| form.generation < generation || form.epoch <= epoch);
+            self.dirty_out.insert(*key);
         }
-        let of_branch: Vec<_> = self
-            .accepted
-            .range((id, 0)..=(id, u64::MAX))
-            .filter(|(_, row)| row.commit.as_ref().is_some_and(|commit| commit.epoch >= epoch))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in of_branch {
-            self.accepted.remove(&key);
-            self.dirty_accepted.insert(key);
-        }
+        self.drop_accepted(|row| row.conversation == id && row.commit.as_ref().is_some_and(|commit| commit.epoch >= epoch));
         self.rejoining.remove(&id);
         self.rejoin_in(ctx, id, SECOND);
     }

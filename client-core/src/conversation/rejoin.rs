@@ -152,7 +152,7 @@ impl Session {
                 self.checked.remove(&with);
                 self.know(ctx, with);
             }
-            self.ask_statements(ctx, self.me.account, self.known_number(self.me.account));
+            self.ask_statements(ctx, self.me.account);
             return Err(Not::Yet);
         }
         let (commit, _) = self.commit_body(info.generation, message, &external.made);

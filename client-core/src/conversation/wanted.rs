@@ -62,8 +62,7 @@ impl Session {
                 if let Some(wanted) = self.wanted.get_mut(&(conversation, device)) {
                     wanted.asked = true;
                 }
-                let known = self.known_number(account);
-                let draft = Draft::get(format!("/api/accounts/{account}/statements?after={known}"));
+                let draft = self.statements_draft(account);
                 self.ask(ctx, Waits::WantedStatements { conversation, device }, draft);
             }
         }

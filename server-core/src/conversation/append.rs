@@ -46,9 +46,10 @@ errors! {
 pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, request: &Append) -> Outcome<Appended> {
     let (conversation, device) = (request.conversation, caller.device());
     let place = rows::place(sql, conversation, device)?;
-    let Some(place) = place.as_ref().filter(|place| is_next(place, request)) else {
+    let place = match fit(place.as_ref(), request) {
+        Ok(place) => place,
         // No refusal is given to a message that is stored.
-        return again(sql, caller, request)?.map_or_else(|| Err(refusal(place.as_ref(), request).into()), Ok);
+        Err(refused) => return again(sql, caller, request)?.ok_or_else(|| refused.into()),
     };
     let header = header(request.sealed.as_slice()).ok_or(AppendError::Row)?;
     let named = (header.conversation, header.generation, header.epoch, header.data.message, header.data.n);
@@ -84,13 +85,25 @@ pub fn append(sql: &mut dyn Sql, context: &mut Context<'_>, caller: &Caller, req
     Ok(Done::telling(answer, vec![Announce::Head { conversation, number, devices }]))
 }
 
-/// Does it fit the place the conversation and the device have come to?
-const fn is_next(place: &Place, request: &Append) -> bool {
-    request.generation == place.generation
-        && request.epoch == place.epoch
-        && request.n == place.last_n + 1
-        && place.rows_in_epoch < limits::ROWS_IN_EPOCH
-        && request.sealed.0.len() <= limits::ROW
+/// The place the conversation and the device have come to, when the message is the next there.
+fn fit<'a>(place: Option<&'a Place>, request: &Append) -> Result<&'a Place, AppendError> {
+    if request.sealed.0.len() > limits::ROW {
+        return Err(AppendError::TooLarge);
+    }
+    let place = place.ok_or(AppendError::NotMember)?;
+    if request.generation != place.generation {
+        return Err(AppendError::Generation(place.generation.into()));
+    }
+    if request.epoch != place.epoch {
+        return Err(AppendError::Epoch(place.epoch));
+    }
+    if request.n != place.last_n + 1 {
+        return Err(AppendError::Turn(place.last_n + 1));
+    }
+    if place.rows_in_epoch >= limits::ROWS_IN_EPOCH {
+        return Err(AppendError::CommitFirst);
+    }
+    Ok(place)
 }
 
 /// The answer to a message of this id that the device has stored already; None when there is none.
@@ -99,18 +112,6 @@ fn again(sql: &mut dyn Sql, caller: &Caller, request: &Append) -> Result<Option<
         Some((number, at, RowKind::Message)) => Ok(Some(Done::quiet(Appended { request: request.request, number, at }))),
         Some((.., RowKind::Commit | RowKind::Proposal)) => Err(AppendError::OtherKind.into()),
         None => Ok(None),
-    }
-}
-
-/// Why it does not fit.
-fn refusal(place: Option<&Place>, request: &Append) -> AppendError {
-    match place {
-        _ if request.sealed.0.len() > limits::ROW => AppendError::TooLarge,
-        None => AppendError::NotMember,
-        Some(place) if request.generation != place.generation => AppendError::Generation(place.generation.into()),
-        Some(place) if request.epoch != place.epoch => AppendError::Epoch(place.epoch),
-        Some(place) if request.n != place.last_n + 1 => AppendError::Turn(place.last_n + 1),
-        Some(_) => AppendError::CommitFirst,
     }
 }
 

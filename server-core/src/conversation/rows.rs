@@ -62,7 +62,6 @@ pub(super) struct Place {
 /// message and every cursor.
 pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: DeviceId) -> Result<Option<Place>, SqlError> {
     let mut found: Option<Place> = None;
-    let mut inside = false;
     let rows = sql.query(
         "SELECT l.device_id, l.account_id, c.generation, c.epoch, c.head_seq, COALESCE(n.last_n, 0),
            CASE WHEN n.rows_generation = c.generation AND n.rows_epoch = c.epoch THEN n.rows_in_epoch ELSE 0 END,
@@ -76,7 +75,6 @@ pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: Dev
     )?;
     for mut row in rows {
         let leaf = (row.take()?, row.take()?);
-        inside |= leaf.0 == device;
         match &mut found {
             Some(place) => place.leaves.push(leaf),
             None => {
@@ -92,7 +90,7 @@ pub(super) fn place(sql: &mut dyn Sql, conversation: ConversationId, device: Dev
             }
         }
     }
-    Ok(found.filter(|_| inside))
+    Ok(found.filter(|place| place.leaves.iter().any(|(leaf, _)| *leaf == device)))
 }
 
 /// A row to store.

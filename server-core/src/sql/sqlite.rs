@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, path::Path};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode, OpenFlags, config::DbConfig, types::ValueRef};
 
 use super::{Named, Param, Row, Sql, SqlError, Value};
 
@@ -13,9 +13,9 @@ pub struct Sqlite {
     places: Places,
 }
 
-/// By address of a statement's text: the names of the last call in their order, and the places of its parameters. SQLite finds a
-/// name by comparing it with each, a hundred times a message.
-type Places = HashMap<usize, Vec<(&'static str, usize)>>;
+/// By address and length of a statement's text: the names of the last call in their order, and the places of its parameters. SQLite
+/// finds a name by comparing it with each, a hundred times a message.
+type Places = HashMap<(usize, usize), Vec<(&'static str, usize)>>;
 
 /// Set before anything is written; `page_size` must come first. What a savepoint or a sort keeps aside stays in memory: a
 /// temporary file would lie outside of the server's folder, and cost a call of the system for each page.
@@ -76,6 +76,14 @@ impl Sqlite {
         self.connection.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map(drop).map_err(error)
     }
 
+    /// A kept statement with its parameters.
+    fn bound(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<CachedStatement<'_>, SqlError> {
+        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
+        let places = self.places.entry((statement.as_ptr().addr(), statement.len())).or_default();
+        bind(places, &mut prepared, parameters)?;
+        Ok(prepared)
+    }
+
     /// Is a transaction open? SQLite ends one by itself after some failures.
     #[must_use]
     pub fn in_transaction(&self) -> bool {
@@ -85,14 +93,11 @@ impl Sqlite {
 
 impl Sql for Sqlite {
     fn execute(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<usize, SqlError> {
-        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
-        bind(self.places.entry(statement.as_ptr().addr()).or_default(), &mut prepared, parameters)?;
-        prepared.raw_execute().map_err(error)
+        self.bound(statement, parameters)?.raw_execute().map_err(error)
     }
 
     fn query(&mut self, statement: &'static str, parameters: &[Named<'_>]) -> Result<Vec<Row>, SqlError> {
-        let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;
-        bind(self.places.entry(statement.as_ptr().addr()).or_default(), &mut prepared, parameters)?;
+        let mut prepared = self.bound(statement, parameters)?;
         let columns = prepared.column_count();
         let mut rows = prepared.raw_query();
         let mut found = vec![];
@@ -110,9 +115,7 @@ fn bind(
     parameters: &[Named<'_>],
 ) -> Result<(), SqlError> {
     // The same text may be called in two places, which name its parameters in another order.
-    let known = places.len() == parameters.len()
-        && places.iter().zip(parameters).all(|((known, _), (name, _))| core::ptr::eq(*known, *name) || known == name);
-    if !known {
+    if !places.iter().map(|(name, _)| name).eq(parameters.iter().map(|(name, _)| name)) {
         if prepared.parameter_count() != parameters.len() {
             return Err(SqlError::Shape("another number of parameters"));
         }

@@ -43,10 +43,10 @@ impl World {
     /// A restore can take statements back, and another one comes under a number that somebody has seen: the person is told that the
     /// other one's keys look changed, and goes on. Nowhere else in these worlds does anybody have to.
     fn accept(&mut self, at: usize) -> bool {
-        let changed = self.views(at).into_iter().find(|conversation| conversation.trust == view::Trust::Changed);
         if !self.has_operator() {
             return false;
         }
+        let changed = self.views(at).into_iter().find(|conversation| conversation.trust == view::Trust::Changed);
         let Some(changed) = changed else { return false };
         self.ask(at, Asked::Other, Command::AcceptChange { conversation: changed.id });
         true

@@ -1,42 +1,35 @@
 //! A second connection to the server's database in memory, with every check of the schema switched off that can be.
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::ops::Deref;
 
-use rusqlite::{Connection, types::Value};
+use rusqlite::types::Value;
 use server_core::Store;
 
 /// The database as its owner sees it.
-pub(crate) struct Database {
-    pub(crate) sql: Connection,
-    name: String,
+pub(crate) struct Database(sim::database::Database);
+
+impl Deref for Database {
+    type Target = sim::database::Database;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Database {
     /// An empty one, and the server's store over it.
     pub(crate) fn new() -> (Self, Store) {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("file:attack-{}-{number}?mode=memory&cache=shared", std::process::id());
-        let store = Store::open(Path::new(&name)).unwrap();
-        let sql = Connection::open(&name).unwrap();
-        sql.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
-        (Self { sql, name }, store)
+        Self::over(sim::database::Database::new().unwrap())
     }
 
     /// A copy that goes its own way.
     pub(crate) fn fork(&self) -> (Self, Store) {
-        let (copy, store) = Self::new();
-        copy.sql.execute("ATTACH ?1 AS old", [&self.name]).unwrap();
-        for table in self.tables() {
-            copy.sql
-                .execute_batch(&format!("DELETE FROM main.{table}; INSERT INTO main.{table} SELECT * FROM old.{table};"))
-                .unwrap();
-        }
-        copy.sql.execute_batch("DETACH old").unwrap();
-        (copy, store)
+        Self::over(self.copy().unwrap())
+    }
+
+    fn over(database: sim::database::Database) -> (Self, Store) {
+        let store = database.store().unwrap();
+        database.sql.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA ignore_check_constraints = ON;").unwrap();
+        (Self(database), store)
     }
 
     /// Every table.

@@ -1,7 +1,6 @@
 // Ten thousand messages for a browser that was away: from its address to the last one on the screen, all of them readable.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { join } from 'node:path';
 import * as on from '../page.js';
 import { username } from '../names.js';
 import { until, within } from '../until.js';
