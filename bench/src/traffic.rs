@@ -241,6 +241,9 @@ async fn write(
     }
 }
 
+/// No two cursors leave within this time, as in the client core (`client-core/src/told.rs`).
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// Reads until it has the last row; acknowledges what it was given, fetches what it was only told of.
 async fn read(
     socket: &mut Socket,
@@ -250,9 +253,15 @@ async fn read(
     stop: &Notify,
 ) -> Result<()> {
     let (mut number, mut head, mut fetching) = (from, from, false);
+    let (mut told, mut next) = (from, Instant::now());
     loop {
         let last = *last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.is_some_and(|last| number >= last) {
+        let all = last.is_some_and(|last| number >= last);
+        if told < number && (all || next <= Instant::now()) {
+            socket.send(&ClientFrame::Acknowledge(Cursor { conversation, number })).await?;
+            (told, next) = (number, Instant::now() + PAUSE);
+        }
+        if all {
             return Ok(());
         }
         if head > number && !fetching {
@@ -263,20 +272,17 @@ async fn read(
         let frame = tokio::select! {
             frame = socket.next() => frame?,
             () = stop.notified() => continue,
+            () = tokio::time::sleep_until(next), if told < number => continue,
         };
         match frame {
             ServerFrame::Head(cursor) => head = head.max(cursor.number),
             ServerFrame::Entries(entries) => {
                 fetching &= entries.request == 0;
                 head = head.max(entries.head);
-                let before = number;
                 for row in &entries.rows {
                     if row.number == number + 1 {
                         number = row.number;
                     }
-                }
-                if number > before {
-                    socket.send(&ClientFrame::Acknowledge(Cursor { conversation, number })).await?;
                 }
             }
             ServerFrame::Resync => head = head.max(number + 1),

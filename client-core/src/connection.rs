@@ -179,7 +179,7 @@ impl Session {
         let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.at);
         let link = [self.link.retry, self.link.ping, self.link.deadline, self.link.stalled.filter(|_| !self.ended)];
         let rejoin = self.rejoining.values().filter(|rejoining| !rejoining.asked).map(|rejoining| rejoining.at);
-        let again = self.live.values().flat_map(|live| [live.again, live.quiet]).flatten();
+        let again = self.live.values().flat_map(|live| [live.again, live.quiet, live.told.due()]).flatten();
         link.into_iter().flatten().chain(wanted.chain(rejoin).chain(again).filter(|_| self.link.is_online())).min()
     }
 
@@ -201,6 +201,7 @@ impl Session {
             self.rejoin_due(ctx);
             self.ask_again(ctx);
             self.speak_again(ctx);
+            self.acknowledge_due(ctx);
         }
     }
 
@@ -230,7 +231,7 @@ impl Session {
             .map(|conv| frame::Cursor { conversation: conv.id, number: conv.cursor })
             .collect::<Vec<_>>();
         for cursor in &cursors {
-            self.live.entry(cursor.conversation).or_default().told.say(cursor.number);
+            self.live.entry(cursor.conversation).or_default().told.greeted(cursor.number);
         }
         let hello = ClientHello {
             version: frame::VERSION,
@@ -347,7 +348,7 @@ impl Session {
                 self.repair_soon(ctx, id);
             }
             // Rows that came by HTTP since the Hello.
-            self.acknowledge_news(id);
+            self.acknowledge_news(ctx, id);
             self.catch_up(ctx, id);
             self.push_commit(ctx, id);
             self.sweep(ctx, id);

@@ -302,7 +302,7 @@ impl Session {
                 conv.cursor = next;
             }
         }
-        self.acknowledge_news(id);
+        self.acknowledge_news(ctx, id);
         self.commit_passed(ctx, id);
     }
 

@@ -100,8 +100,7 @@ pub(crate) fn is_stored(server: &mut Server, device: DeviceId, append: &Append) 
     })
 }
 
-/// (conversation, cursor, last number) of every conversation the device has a leaf in, where the two differ: its rows would
-/// never be shown as delivered.
+/// (conversation, cursor, last number) of every conversation the device has a leaf in, where the two differ.
 fn untold(server: &mut Server, device: Id) -> Vec<(Id, u64, u64)> {
     server.look(|sql| {
         let text =
@@ -142,9 +141,24 @@ pub(crate) fn outside(world: &mut World) -> String {
     String::new()
 }
 
+/// What the server was not told of, though it lies here: it would never be shown as delivered.
+pub(crate) fn unsaid(world: &mut World) -> Vec<String> {
+    let mut found = vec![];
+    for (at, device) in world.devices.iter().enumerate() {
+        let (Some((slot, _)), Some(client)) = (&device.disk, &device.client) else { continue };
+        // The store of a superseded device goes on as another one.
+        let id = client.state().device.unwrap_or(slot.device).0;
+        found.extend(untold(&mut world.server, id).into_iter().map(|(conversation, told, head)| {
+            format!("device {at} has all {head} rows of {}, the server was told of {told}", ConversationId(conversation))
+        }));
+    }
+    found
+}
+
 /// Every broken promise of a finished run.
 pub fn judge(world: &mut World) -> Vec<String> {
     let mut found = core::mem::take(&mut world.found);
+    found.extend(unsaid(world));
     world.history.log = rows(&mut world.server);
     world.history.members = members(&mut world.server);
     world.history.profiles.clear();
@@ -155,9 +169,6 @@ pub fn judge(world: &mut World) -> Vec<String> {
             store.load().map_or(usize::MAX, |snapshot| snapshot.rows.iter().filter(|row| row.space == Space::Outbox).count());
         // The store of a superseded device goes on as another one.
         let (account, id) = (slot.account.0, client.state().device.unwrap_or(slot.device).0);
-        found.extend(untold(&mut world.server, id).into_iter().map(|(conversation, told, head)| {
-            format!("device {at} has all {head} rows of {}, the server was told of {told}", ConversationId(conversation))
-        }));
         world.history.profiles.push(Profile { profile: at, account, device: id, outbox });
         for conversation in client.conversations() {
             let Ok(page) = store.messages(conversation.id, None, 10_000_000) else {

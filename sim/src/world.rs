@@ -254,8 +254,10 @@ impl World {
         if busy {
             return "something is under way".to_owned();
         }
-        let behind = crate::checks::behind(self);
-        if behind.is_empty() { crate::checks::outside(self) } else { behind }
+        let missing = crate::checks::behind(self);
+        let missing = if missing.is_empty() { crate::checks::outside(self) } else { missing };
+        // Cursors of rows that came one after the other wait a moment for each other.
+        if missing.is_empty() { crate::checks::unsaid(self).pop().unwrap_or_default() } else { missing }
     }
 
     fn step(&mut self) -> bool {

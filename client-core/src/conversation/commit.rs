@@ -119,7 +119,7 @@ impl Session {
             self.system_line(id, number, place::ROW, now, SystemLine::Started);
             self.created(id);
         }
-        self.acknowledge(id);
+        self.acknowledge(ctx, id);
         self.look_at_leaves_in(ctx, id);
         self.after_epoch(ctx, id);
     }

@@ -140,7 +140,7 @@ impl Session {
         live.head = live.head.max(item.number);
         let line = if item.number == 1 { SystemLine::Started } else { SystemLine::JoinedLate };
         self.system_line(item.conversation, item.number, place::ROW, at, line);
-        self.acknowledge(item.conversation);
+        self.acknowledge(ctx, item.conversation);
         // Nothing is read before the other person's name and pin are known.
         self.know(ctx, with);
         self.catch_up_anyway(ctx, item.conversation);

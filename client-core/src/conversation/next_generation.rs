@@ -196,7 +196,7 @@ impl Session {
         self.enter_generation(ctx, id, next.generation, next.number, missed);
         let name = self.person(next.by).name;
         self.system_line(id, next.number, place::ROW, next.at, SystemLine::Renewed { name });
-        self.acknowledge(id);
+        self.acknowledge(ctx, id);
         self.catch_up_anyway(ctx, id);
         self.pump(ctx, id);
     }

@@ -16,7 +16,7 @@ use crate::{
     mls::{GroupError, OpenedRow},
     output::MessageRow,
     rows::{Claim, Peer, Standing, state_byte},
-    session::{Ctx, Session, Waits},
+    session::{Ctx, Live, Session, Waits},
     view::{self, MessageKind, MessageState, ORDERS, SystemLine},
 };
 
@@ -101,7 +101,7 @@ impl Session {
                 continue;
             }
             if row.generation > conv.generation {
-                self.acknowledge(id);
+                self.acknowledge(ctx, id);
                 return self.left_behind(ctx, id);
             }
             let applied = if row.generation < conv.generation {
@@ -121,21 +121,21 @@ impl Session {
                     break;
                 }
                 Applied::Altered => {
-                    self.acknowledge(id);
+                    self.acknowledge(ctx, id);
                     return;
                 }
                 Applied::Stuck(device) => {
-                    self.acknowledge(id);
+                    self.acknowledge(ctx, id);
                     return self.stuck(ctx, id, device);
                 }
                 Applied::Branched => {
-                    self.acknowledge(id);
+                    self.acknowledge(ctx, id);
                     return self.leave_branch(ctx, id, row.epoch);
                 }
             }
         }
         if self.convs.get(&id).is_some_and(|conv| conv.cursor > before) {
-            self.acknowledge(id);
+            self.acknowledge_soon(ctx, id);
         }
         let (cursor, head) =
             self.convs.get(&id).zip(self.live.get(&id)).map_or((0, 0), |(conv, live)| (conv.cursor, live.head));
@@ -169,19 +169,35 @@ impl Session {
     }
 
     /// Says that rows are stored here; leaves after they are.
-    pub(crate) fn acknowledge(&mut self, id: ConversationId) {
+    pub(crate) fn acknowledge(&mut self, ctx: &Ctx<'_>, id: ConversationId) {
         let Some(number) = self.convs.get(&id).map(|conv| conv.cursor) else { return };
         if self.link.is_online() {
-            self.live.entry(id).or_default().told.say(number);
+            self.live.entry(id).or_default().told.say(ctx.now, number);
             self.transmit(&ClientFrame::Acknowledge(Cursor { conversation: id, number }));
         }
     }
 
+    /// The same, of rows that come one after the other: with those of the next moment.
+    fn acknowledge_soon(&mut self, ctx: &Ctx<'_>, id: ConversationId) {
+        if self.link.is_online() && self.live.entry(id).or_default().told.may_say(ctx.now) {
+            self.acknowledge(ctx, id);
+        }
+    }
+
     /// The same, unless the server knows.
-    pub(crate) fn acknowledge_news(&mut self, id: ConversationId) {
+    pub(crate) fn acknowledge_news(&mut self, ctx: &Ctx<'_>, id: ConversationId) {
         let told = self.live.get(&id).map_or(0, |live| live.told.sent());
         if self.convs.get(&id).is_some_and(|conv| conv.standing == Standing::Joined && conv.cursor > told) {
-            self.acknowledge(id);
+            self.acknowledge_soon(ctx, id);
+        }
+    }
+
+    /// Cursors whose moment has come.
+    pub(crate) fn acknowledge_due(&mut self, ctx: &Ctx<'_>) {
+        let due = |live: &Live| live.told.due().is_some_and(|at| at <= ctx.now);
+        let due: Vec<_> = self.live.iter().filter(|(_, live)| due(live)).map(|(id, _)| *id).collect();
+        for id in due {
+            self.acknowledge(ctx, id);
         }
     }
 

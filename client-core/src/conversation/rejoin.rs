@@ -208,7 +208,7 @@ impl Session {
         }
         self.look_at_wanted(ctx, id);
         self.look_at_leaves_in(ctx, id);
-        self.acknowledge(id);
+        self.acknowledge(ctx, id);
         self.catch_up_anyway(ctx, id);
         self.pump(ctx, id);
     }

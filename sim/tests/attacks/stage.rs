@@ -130,7 +130,8 @@ impl Stage {
         stage.settle();
         stage.send(alice, conversation, "hello bob");
         stage.send(bob, conversation, "hello alice");
-        stage.settle();
+        // Until "Delivered", too.
+        stage.wait(1);
         (stage, alice, bob, conversation)
     }
 
