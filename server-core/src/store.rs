@@ -1,6 +1,6 @@
 //! The only door to the database: named transactions, and groups of operations that share one COMMIT.
 
-use std::path::Path;
+use std::{fs::File, io, path::Path};
 
 use shared::Code;
 
@@ -59,6 +59,43 @@ type Settle = Box<dyn FnOnce(Option<Refusal>) + Send>;
 struct Ran {
     keep: bool,
     settle: Settle,
+}
+
+/// A group after its COMMIT, or after it failed: what is left is to answer.
+pub struct Committed {
+    settles: Vec<Settle>,
+    lost: Option<Refusal>,
+}
+
+impl Committed {
+    /// Answers all, in order: as they went, or, when the COMMIT or what had to follow it failed, with that refusal.
+    pub fn settle(self, lost: Option<Refusal>) {
+        let lost = self.lost.or(lost);
+        for settle in self.settles {
+            settle(lost.clone());
+        }
+    }
+}
+
+impl core::fmt::Debug for Committed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Committed(…)")
+    }
+}
+
+/// Makes durable what was committed: see [`Store::flush_apart`].
+#[derive(Debug)]
+pub struct Flush(File);
+
+impl Flush {
+    /// Returns when all that was committed before this call is on the disk.
+    ///
+    /// # Errors
+    /// When the disk does not take it. What was committed since the last call that went well may be lost then, and a later call that goes
+    /// well does not say that it is there: the system forgets what it could not write.
+    pub fn flush(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
 }
 
 impl core::fmt::Debug for Task {
@@ -175,8 +212,14 @@ impl Store {
     /// Group commit: every operation in a savepoint of its own if it needs one, one COMMIT, then all answers in order. A
     /// refusal undoes only its own operation; a failed COMMIT makes every answer `unavailable`.
     pub fn batch(&mut self, tasks: Vec<Task>) {
+        self.commit(tasks, || {}).settle(None);
+    }
+
+    /// The same up to the COMMIT: nobody is answered yet. `visible` is called just before others can see what is written.
+    #[must_use = "nobody is answered"]
+    pub fn commit(&mut self, tasks: Vec<Task>, visible: impl FnOnce()) -> Committed {
         if tasks.is_empty() {
-            return;
+            return Committed { settles: vec![], lost: None };
         }
         let began = self.engine.control("BEGIN IMMEDIATE");
         let mut settles = Vec::with_capacity(tasks.len());
@@ -196,17 +239,33 @@ impl Store {
             }
         }
         let result = match broken {
-            None => self.engine.control("COMMIT"),
+            None => {
+                visible();
+                self.engine.control("COMMIT")
+            }
             Some(error) => Err(error),
         };
         if self.engine.in_transaction() {
             // Nothing to do if this fails too: the answers below already say that nothing is stored.
             let _: Result<(), SqlError> = self.engine.control("ROLLBACK");
         }
-        let lost = result.err().map(lost);
-        for settle in settles {
-            settle(lost.clone());
-        }
+        Committed { settles, lost: result.err().map(lost) }
+    }
+
+    /// From now on a COMMIT does not wait for the disk: its group may be answered, and what it wrote be shown to anybody, once
+    /// [`Flush::flush`] was called after it. The log itself stays whole in any case, up to some COMMIT: its frames are summed,
+    /// and it is flushed before it is moved into the database. `path` is the one the store was opened with.
+    ///
+    /// # Errors
+    /// When the log can't be opened.
+    pub fn flush_apart(&mut self, path: &Path) -> Result<Flush, SqlError> {
+        // The log is there from the first statement that reads, and as long as this connection is open.
+        first(&mut self.engine, "SELECT 1 FROM store_meta LIMIT 1", &[])?;
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        let log = File::options().append(true).open(log).map_err(|error| SqlError::Unavailable(error.to_string()))?;
+        self.engine.script("PRAGMA synchronous=NORMAL")?;
+        Ok(Flush(log))
     }
 
     fn in_savepoint(&mut self, task: Operation) -> Result<Ran, (SqlError, Option<Settle>)> {
@@ -427,6 +486,32 @@ mod tests {
         store.batch(vec![Task::new(change, |outcome| assert_eq!(outcome.unwrap().answer, 20_000))]);
         assert_eq!(*inside.lock().unwrap(), Vec::<std::path::PathBuf>::new(), "a file that nobody sees");
         drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_group_can_be_flushed_apart_from_its_commit() {
+        let folder = std::env::temp_dir().join(format!("sotto-apart-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("sotto.db");
+        let mut store = Store::open(&path).unwrap();
+        let flush = store.flush_apart(&path).unwrap();
+        let synchronous = first(&mut store.engine, "PRAGMA synchronous", &[]).unwrap().unwrap().take::<u64>().unwrap();
+        assert_eq!(synchronous, 1, "the log is flushed before it is moved, not at each COMMIT");
+        let (answers, seen) = (Answers::default(), std::cell::Cell::new(0));
+        let committed = store.commit(vec![put(&answers, 1, done()), put(&answers, 1, done())], || seen.set(seen.get() + 1));
+        assert_eq!(seen.get(), 1, "said before the COMMIT");
+        assert!(answers.lock().unwrap().is_empty(), "nobody is answered");
+        flush.flush().unwrap();
+        committed.settle(None);
+        assert_eq!(std::mem::take(&mut *answers.lock().unwrap()), [Ok(1), Err(Code::Internal)]);
+        // What could not be flushed is nobody's; a COMMIT that failed says why itself.
+        let lost = || Some(Refusal::new(Code::Unavailable));
+        store.commit(vec![put(&answers, 2, done())], || {}).settle(lost());
+        store.commit(vec![run("ROLLBACK"), put(&answers, 3, done())], || seen.set(9)).settle(None);
+        assert_eq!(*answers.lock().unwrap(), [Err(Code::Unavailable), Err(Code::Unavailable)]);
+        assert_eq!(seen.get(), 1, "nothing was to be seen");
+        drop((store, flush));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 

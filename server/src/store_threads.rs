@@ -1,7 +1,11 @@
-//! One thread writes, a few read. The writer drains its queue into groups that share one COMMIT; answers and announcements
-//! come after it, so an answer means "durable on disk" and nobody hears of a row that is not.
+//! One thread writes, one flushes, a few read. The writer drains its queue into groups that share one COMMIT; answers and
+//! announcements come after the flush behind it, so an answer means "durable on disk" and nobody hears of a row that is not:
+//! who has read one waits for the flush, too.
+
+mod flusher;
 
 use std::{
+    io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle, Thread},
@@ -16,6 +20,7 @@ use tokio::sync::{
     oneshot,
 };
 
+use self::flusher::{Flusher, Horizon};
 use crate::{
     clock::{self, SystemRandom},
     hub::Hub,
@@ -47,6 +52,7 @@ pub struct StoreThreads {
     writing: Thread,
     /// Nothing is the end, as [`Job::Stop`].
     readers: mpsc::Sender<Option<Read>>,
+    horizon: Arc<Horizon>,
     world: Arc<World>,
     hub: Arc<Hub>,
 }
@@ -86,11 +92,27 @@ impl StoreThreads {
     ///
     /// # Errors
     /// When the readers can't open the file or a thread can't be made.
-    pub fn start(store: Store, path: &Path, world: Arc<World>, hub: Arc<Hub>) -> Result<(Self, Running)> {
+    pub fn start(mut store: Store, path: &Path, world: Arc<World>, hub: Arc<Hub>) -> Result<(Self, Running)> {
+        let flush = store.flush_apart(path).context("the log of the database can't be opened")?;
+        Self::over(store, path, world, hub, move || flush.flush())
+    }
+
+    fn over(
+        store: Store,
+        path: &Path,
+        world: Arc<World>,
+        hub: Arc<Hub>,
+        flush: impl Fn() -> io::Result<()> + Send + 'static,
+    ) -> Result<(Self, Running)> {
         let (writer, tasks) = mpsc::channel(QUEUE);
         let (readers, reads) = mpsc::channel(QUEUE);
-        let thread =
-            thread::Builder::new().name("store writer".to_owned()).spawn(move || write(store, tasks)).context("no thread")?;
+        let horizon = Horizon::new();
+        let flusher = Flusher::start(Arc::clone(&horizon), flush)?;
+        let seen = Arc::clone(&horizon);
+        let thread = thread::Builder::new()
+            .name("store writer".to_owned())
+            .spawn(move || write(store, tasks, &seen, flusher))
+            .context("no thread")?;
         let writing = thread.thread().clone();
         let mut threads = vec![thread];
         let reads = Arc::new(Mutex::new(reads));
@@ -104,7 +126,7 @@ impl StoreThreads {
                     .context("no thread")?,
             );
         }
-        Ok((Self { writer, writing, readers, world, hub }, Running(threads)))
+        Ok((Self { writer, writing, readers, horizon, world, hub }, Running(threads)))
     }
 
     /// Ends the threads once everything queued so far is done; later operations are told `unavailable`.
@@ -205,14 +227,16 @@ impl StoreThreads {
         operation: impl FnOnce(&mut dyn Sql, &mut Context<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<Seen<T>, Refusal> {
         let (tell, told) = oneshot::channel();
-        let world = Arc::clone(&self.world);
+        let (world, horizon) = (Arc::clone(&self.world), Arc::clone(&self.horizon));
         let job: Read = Box::new(move |store| {
             let mut wrote = false;
             let outcome = store.read(|sql| world.with(|context| operation(&mut Watching { sql, wrote: &mut wrote }, context)));
-            let _ = tell.send(outcome.map(|done| Seen { answer: done.answer, wrote }));
+            let _ = tell.send((horizon.seen(), outcome.map(|done| Seen { answer: done.answer, wrote })));
         });
         self.readers.try_send(Some(job)).map_err(|_| busy("the readers' queue is full or closed"))?;
-        told.await.unwrap_or_else(|_| Err(busy("the readers are gone")))
+        let (group, outcome) = told.await.map_err(|_| busy("the readers are gone"))?;
+        self.horizon.durable(group).await?;
+        outcome
     }
 }
 
@@ -254,7 +278,7 @@ fn busy(cause: &str) -> Refusal {
     Refusal::new(Code::Unavailable).because(cause)
 }
 
-fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>) {
+fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizon, flusher: Flusher) {
     let mut queued = Vec::with_capacity(GROUP);
     let mut stop = false;
     while !stop && jobs.blocking_recv_many(&mut queued, GROUP) > 0 {
@@ -266,8 +290,10 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>) {
                 Job::Stop => stop = true,
             }
         }
-        store.batch(group);
+        let committed = store.commit(group, || horizon.next());
+        flusher.take(horizon.seen(), committed);
     }
+    flusher.end();
     if let Err(error) = store.checkpoint() {
         tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");
     }
@@ -307,7 +333,133 @@ fn read(mut store: Store, jobs: &Mutex<mpsc::Receiver<Option<Read>>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::{path::PathBuf, sync::mpsc as std_mpsc};
+
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    /// A disk that takes what it is given when it is told to, and says when it is asked.
+    struct Disk {
+        asked: std_mpsc::Receiver<()>,
+        takes: std_mpsc::Sender<io::Result<()>>,
+    }
+
+    /// Threads over a database of their own, and its disk.
+    struct Stage {
+        threads: Arc<StoreThreads>,
+        running: Running,
+        disk: Disk,
+        folder: PathBuf,
+    }
+
+    impl Stage {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("sotto-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&folder).unwrap();
+            let path = folder.join("sotto.db");
+            let store = Store::open(&path).unwrap();
+            let world = Arc::new(World { rules: Rules::default(), keys: Keys::generate(&mut SystemRandom) });
+            let (ask, asked) = std_mpsc::channel();
+            let (takes, taken) = std_mpsc::channel();
+            let flush = move || {
+                ask.send(()).map_err(io::Error::other)?;
+                taken.recv().map_err(io::Error::other)?
+            };
+            let (threads, running) = StoreThreads::over(store, &path, world, Arc::default(), flush).unwrap();
+            Self { threads: Arc::new(threads), running, disk: Disk { asked, takes }, folder }
+        }
+
+        /// Writes a row; the second value comes when the writer executes it.
+        fn write(&self, key: u8) -> (JoinHandle<Result<(), Refusal>>, std_mpsc::Receiver<u64>) {
+            let (threads, (tell, executed)) = (Arc::clone(&self.threads), std_mpsc::channel());
+            let operation = move |sql: &mut dyn Sql, _: &mut Context<'_>| {
+                sql.execute("INSERT INTO limit_strict (key, tat_ms) VALUES (:key, 1)", &[(":key", (&[key]).into())])?;
+                let _ = tell.send(count(sql)?);
+                Ok(Done::quiet(()))
+            };
+            (tokio::spawn(async move { threads.write(operation).await }), executed)
+        }
+
+        /// Counts the rows; the second value comes when a reader does.
+        fn read(&self) -> (JoinHandle<Result<u64, Refusal>>, std_mpsc::Receiver<u64>) {
+            let (threads, (tell, executed)) = (Arc::clone(&self.threads), std_mpsc::channel());
+            let operation = move |sql: &mut dyn Sql, _: &mut Context<'_>| {
+                let rows = count(sql)?;
+                let _ = tell.send(rows);
+                Ok(Done::quiet(rows))
+            };
+            (tokio::spawn(async move { Ok(threads.read(operation).await?.answer) }), executed)
+        }
+
+        async fn end(self) {
+            self.threads.stop().await;
+            drop(self.disk);
+            self.running.join();
+            std::fs::remove_dir_all(&self.folder).unwrap();
+        }
+    }
+
+    fn count(sql: &mut dyn Sql) -> Result<u64, Refusal> {
+        Ok(sql.query("SELECT COUNT(*) FROM limit_strict", &[])?.remove(0).take()?)
+    }
+
+    /// Everything that can go on without the disk has.
+    async fn others_run() {
+        for _ in 0..64 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_hears_of_what_the_disk_has_not_taken() {
+        let stage = Stage::new("flush");
+        let (first, executed) = stage.write(1);
+        others_run().await;
+        assert_eq!(executed.recv().unwrap(), 1);
+        stage.disk.asked.recv().unwrap();
+        // It is committed, and whoever reads sees it. There are two readers: the third can only begin when one of the others has ended.
+        let reads: Vec<_> = (0..=READERS).map(|_| stage.read()).collect();
+        others_run().await;
+        for (_, executed) in &reads {
+            assert_eq!(executed.recv().unwrap(), 1);
+        }
+        others_run().await;
+        assert!(!first.is_finished(), "an answer before the disk has it");
+        assert!(reads.iter().all(|(read, _)| !read.is_finished()), "read before the disk has it");
+        // Meanwhile the next group is executed.
+        let (second, executed) = stage.write(2);
+        others_run().await;
+        assert_eq!(executed.recv().unwrap(), 2);
+        stage.disk.takes.send(Ok(())).unwrap();
+        first.await.unwrap().unwrap();
+        for (read, _) in reads {
+            assert_eq!(read.await.unwrap().unwrap(), 1);
+        }
+        stage.disk.asked.recv().unwrap();
+        others_run().await;
+        assert!(!second.is_finished());
+        stage.disk.takes.send(Ok(())).unwrap();
+        second.await.unwrap().unwrap();
+        // At rest nobody waits for a disk.
+        assert_eq!(stage.read().0.await.unwrap().unwrap(), 2);
+        stage.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_has_refused_once_is_not_believed_again() {
+        let stage = Stage::new("refused");
+        let (first, _executed) = stage.write(1);
+        others_run().await;
+        stage.disk.asked.recv().unwrap();
+        stage.disk.takes.send(Err(io::Error::other("no"))).unwrap();
+        assert_eq!(first.await.unwrap().unwrap_err().code, Code::Unavailable);
+        // What it had to keep may be missing although it takes what comes.
+        stage.disk.takes.send(Ok(())).unwrap();
+        assert_eq!(stage.write(2).0.await.unwrap().unwrap_err().code, Code::Unavailable);
+        assert_eq!(stage.read().0.await.unwrap().unwrap_err().code, Code::Unavailable, "it shows what may be gone");
+        stage.end().await;
+    }
 
     fn queue() -> (mpsc::Sender<Job<u8>>, mpsc::Receiver<Job<u8>>) {
         mpsc::channel(8)

@@ -45,7 +45,8 @@ pub fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Cod
 /// Encodes; infallible for the types of this crate.
 #[must_use]
 pub fn encode<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
-    let mut bytes = vec![];
+    // Most frames are smaller; what is larger is so by one long string of bytes, which makes room at once.
+    let mut bytes = Vec::with_capacity(192);
     // Writing into a Vec can't fail and none of our encoders refuses.
     let _: Result<(), _> = minicbor::encode(value, &mut bytes);
     bytes
