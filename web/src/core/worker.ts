@@ -2,6 +2,7 @@
 import init from './generated/pkg/core.js';
 import { CORE } from 'virtual:release';
 import { Cabinet } from './cabinet';
+import { gatherWrites, type AccessHandle } from './files';
 import { Leader, type Origin, type Said } from './leader';
 import { alive, LEAD, NAME } from './names';
 import type { AppState } from './types';
@@ -13,7 +14,8 @@ interface Scope extends EventTarget {
   postMessage(message: FromWorker): void;
   close(): void;
 }
-type FileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<{ close(): void }> };
+type FileHandle = FileSystemFileHandle & { createSyncAccessHandle(): Promise<AccessHandle> };
+declare const FileSystemSyncAccessHandle: { prototype: AccessHandle } | undefined;
 
 const scope = self as unknown as Scope;
 const me = crypto.randomUUID();
@@ -26,6 +28,8 @@ const PAUSED = 3_000;
 
 // A trap in the core does not end a worker, nor does it free the lock: nothing of it can be trusted any more.
 for (const kind of ['error', 'unhandledrejection']) scope.addEventListener(kind, () => scope.close());
+
+if (typeof FileSystemSyncAccessHandle !== 'undefined') gatherWrites(FileSystemSyncAccessHandle.prototype);
 
 const compiled = compile();
 let leader: Leader | null = null;
