@@ -15,8 +15,8 @@ use crate::{
 const HOST: &str = r"
 /** What the worker does for the core. All but the promises return at once and never call back into it. */
 export interface Host {
-  /** An event for every screen, as JSON. */
-  show(event: string): void;
+  /** Events for every screen, as a JSON list. */
+  show(events: string): void;
   /** The end of a command: JSON of what it resolves to, or of a failure. */
   answer(id: bigint, fine: boolean, result: string): void;
   /** One binary message on the open socket. */
@@ -52,7 +52,7 @@ extern "C" {
     pub type Host;
 
     #[wasm_bindgen(method)]
-    pub(crate) fn show(this: &Host, event: &str);
+    pub(crate) fn show(this: &Host, events: &str);
     #[wasm_bindgen(method)]
     pub(crate) fn answer(this: &Host, id: u64, fine: bool, result: &str);
     #[wasm_bindgen(method)]

@@ -53,6 +53,7 @@ impl Machine {
             key: None,
             asked: BTreeSet::new(),
             failures: 0,
+            shown: vec![],
             closed: Rc::clone(&closed),
         };
         Self { queue: RefCell::default(), idle: RefCell::new(Some(run)), closed }
@@ -114,6 +115,8 @@ struct Run {
     asked: BTreeSet<u64>,
     /// Batches in a row that could not be made durable.
     failures: u32,
+    /// Events that the screens are about to be told, as JSON.
+    shown: Vec<String>,
     closed: Rc<Cell<bool>>,
 }
 
@@ -213,11 +216,15 @@ impl Run {
 
     async fn drain(&mut self) -> Result<(), String> {
         while let Some(output) = self.client.as_mut().and_then(Client::poll) {
+            if !matches!(output, Output::Show(_)) {
+                self.say();
+            }
             self.output(output).await?;
             if self.closed.get() {
                 break;
             }
         }
+        self.say();
         Ok(())
     }
 
@@ -254,9 +261,7 @@ impl Run {
         let local = self.local.as_mut().ok_or("there is no open store")?;
         let delivered = local.apply(&self.host, batch).await?;
         self.failures = 0;
-        for message in delivered.into_iter().filter_map(show::message) {
-            self.host.show(&message);
-        }
+        self.shown.extend(delivered.into_iter().filter_map(show::message));
         Ok(())
     }
 
@@ -303,9 +308,15 @@ impl Run {
         }
     }
 
-    fn show(&self, event: &Event) {
-        if let Some(text) = show::event(event) {
-            self.host.show(&text);
+    fn show(&mut self, event: &Event) {
+        self.shown.extend(show::event(event));
+    }
+
+    /// Tells the screens what there is to tell, at once: a message between threads costs as much as sealing one.
+    fn say(&mut self) {
+        if !self.shown.is_empty() {
+            self.host.show(&["[", &self.shown.join(","), "]"].concat());
+            self.shown.clear();
         }
     }
 
@@ -340,7 +351,7 @@ impl Run {
             return;
         }
         self.start(self.slot.clone(), self.key.clone()).await;
-        self.host.show("{\"event\":\"reset\"}");
+        self.shown.extend(show::event(&Event::Reset));
         if let Err(why) = Box::pin(self.drain()).await {
             complain(&why);
         }

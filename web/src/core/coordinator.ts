@@ -95,6 +95,7 @@ export class Coordinator {
       this.#worker = worker;
       this.#said = false;
       worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => this.#fromWorker(data));
+      worker.postMessage({ t: 'tab', tab: this.#tab } satisfies ToWorker);
       worker.postMessage({ t: 'visible', visible: !document.hidden } satisfies ToWorker);
       this.#tellWaiting();
     }, () => this.#giveUp());
@@ -161,8 +162,8 @@ export class Coordinator {
       case 'answer':
         if (message.to === this.#tab) this.#answered(message.id, message.result);
         return;
-      case 'event':
-        this.#show(message.event);
+      case 'events':
+        message.events.forEach(event => this.#show(event));
         return;
       case 'busy':
       case 'key':
@@ -179,6 +180,8 @@ export class Coordinator {
     this.#paused = false;
     this.#show({ event: 'state', state });
     if (epoch > before) {
+      // A leader speaks to tabs that it has heard of.
+      if (leader !== this.#own) this.#toLeader({ t: 'hello', from: this.#tab });
       // The same ids as before: what the last leader has done already is done.
       for (const [id, { asked }] of this.#unanswered) this.#toLeader({ t: 'run', from: this.#tab, id, asked });
       if (before > 0 && state.phase === 'open') void this.#compare();

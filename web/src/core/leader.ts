@@ -44,6 +44,9 @@ export class Leader implements Host {
   #socket: WebSocket | null = null;
   #era = new AbortController();
   #alarm: ReturnType<typeof setTimeout> | undefined;
+  /** When it rings, and when the core wants to be called. */
+  #rings = Infinity;
+  #due = Infinity;
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -71,9 +74,20 @@ export class Leader implements Host {
     this.#runner.command(id, JSON.stringify(asked));
   }
 
-  wake(at?: number): void {
+  /** The core says so after everything it has done, and mostly that it can wait longer: a timer that rings too early costs less than two calls each time. */
+  wake(at = Infinity): void {
+    this.#due = at;
+    if (at < this.#rings) this.#ring(at);
+  }
+
+  #ring(at: number): void {
     clearTimeout(this.#alarm);
-    if (at !== undefined) this.#alarm = setTimeout(() => this.#runner.timeout(), Math.min(Math.max(0, at - Date.now()), LONGEST_TIMER));
+    this.#rings = at;
+    this.#alarm = setTimeout(() => {
+      this.#rings = Infinity;
+      if (this.#due <= Date.now()) this.#runner.timeout();
+      else if (this.#due < Infinity) this.#ring(this.#due);
+    }, Math.min(Math.max(0, at - Date.now()), LONGEST_TIMER));
   }
 
   online(): void { this.#runner.online(); }
@@ -88,12 +102,13 @@ export class Leader implements Host {
   // What the core asks for.
 
   show(text: string): void {
-    const event = JSON.parse(text) as Event;
-    if (event.event === 'state') {
+    const events = JSON.parse(text) as Event[];
+    for (const event of events) {
+      if (event.event !== 'state') continue;
       event.state = { ...event.state, store: this.#around.home, paused: false };
       this.#state = event.state;
     }
-    if (this.#started) this.#around.say({ t: 'event', event });
+    if (this.#started) this.#around.say({ t: 'events', events });
   }
 
   answer(id: bigint, fine: boolean, text: string): void {

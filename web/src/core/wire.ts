@@ -15,14 +15,14 @@ export type ToLeader =
   | { t: 'hello'; from: string } // who leads, and how do things stand?
   | { t: 'run'; from: string; id: number; asked: Asked }
   | { t: 'wake' } // the line may be back
-  | { t: 'ask-key' }; // a worker that may lead next wants the key of a store that does not stay open
+  | { t: 'ask-key'; from: string }; // a worker that may lead next wants the key of a store that does not stay open
 
 /** From whoever leads; `by` is its worker, `epoch` grows with each new leader: what comes from an older one is dropped. */
 export type FromLeader =
   | { t: 'leads'; epoch: number; by: string; state: AppState }
   | { t: 'opening'; epoch: number; by: string; paused: boolean } // it has the lock and waits for the files
   | { t: 'answer'; epoch: number; by: string; to: string; id: number; result: Result }
-  | { t: 'event'; epoch: number; by: string; event: Event }
+  | { t: 'events'; epoch: number; by: string; events: Event[] }
   | { t: 'busy'; epoch: number; by: string; busy: boolean } // it computes for seconds: that is no sign of sleep
   | { t: 'key'; epoch: number; by: string; sealed: Sealed | null };
 
@@ -32,6 +32,7 @@ export type Wire = ToLeader | FromLeader;
 /** A page to its own worker. */
 export type ToWorker =
   | ToLeader
+  | { t: 'tab'; tab: string } // which one it is, before anything else
   | { t: 'waiting'; waiting: boolean } // for an answer of another tab
   | { t: 'visible'; visible: boolean };
 

@@ -43,6 +43,9 @@ let paused = false;
 let stealing = false;
 let waited = false;
 let turn = new AbortController();
+/** The own page's name, and the names of all that were heard on the channel. */
+let tab = '';
+const heardOf = new Set<string>();
 
 const watch = new Watch({
   ask: () => post({ t: 'hello', from: me }),
@@ -63,21 +66,25 @@ scope.addEventListener('message', event => {
     case 'visible':
       watch.visible = message.visible;
       return;
+    case 'tab':
+      tab = message.tab;
+      return;
     default:
       asked(message, true);
   }
 });
 
 channel.addEventListener('message', ({ data }: MessageEvent<Wire>) => {
-  if ('by' in data) heard(data);
-  else asked(data, false);
+  if ('by' in data) return heard(data);
+  if ('from' in data) heardOf.add(data.from);
+  asked(data, false);
 });
 
 void navigator.locks.request(alive(me), () => {
   scope.postMessage({ t: 'up', worker: me });
   return new Promise(() => {});
 });
-post({ t: 'ask-key' });
+post({ t: 'ask-key', from: me });
 void campaign();
 
 /** Queues for the lock, leads while it is held, and queues again when it was taken away. */
@@ -179,11 +186,15 @@ function setOpening(now: boolean): void {
   say({ t: 'opening', paused });
 }
 
-/** To every tab and the own page; an answer only to where it is waited for. */
+/**
+ * To every tab and the own page; an answer only to where it is waited for. Events go over the channel only when there is somebody: each
+ * message there costs as much as sealing one. Who comes later says so, is told how things stand, and asks for the rest.
+ */
 function say(message: Said, only?: Origin): void {
   const whole = { ...message, epoch: term, by: me } as FromLeader;
   if (!only || only.own) scope.postMessage(whole);
-  if (!only || !only.own) channel.postMessage(whole);
+  const others = message.t !== 'events' || [...heardOf].some(name => name !== tab);
+  if (only ? !only.own : others) channel.postMessage(whole);
 }
 
 function post(message: Wire): void {
@@ -202,7 +213,7 @@ async function askForKey(): Promise<void> {
   await new Promise<void>(resolve => {
     heldBy = resolve;
     setTimeout(resolve, KEY_WAIT);
-    post({ t: 'ask-key' });
+    post({ t: 'ask-key', from: me });
   });
   heldBy = null;
 }
