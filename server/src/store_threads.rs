@@ -229,8 +229,7 @@ impl StoreThreads {
         let (tell, told) = oneshot::channel();
         let (world, horizon) = (Arc::clone(&self.world), Arc::clone(&self.horizon));
         let job: Read = Box::new(move |store| {
-            let mut wrote = false;
-            let outcome = store.read(|sql| world.with(|context| operation(&mut Watching { sql, wrote: &mut wrote }, context)));
+            let (outcome, wrote) = store.look(|sql| world.with(|context| operation(sql, context)));
             let _ = tell.send((horizon.seen(), outcome.map(|done| Seen { answer: done.answer, wrote })));
         });
         self.readers.try_send(Some(job)).map_err(|_| busy("the readers' queue is full or closed"))?;
@@ -247,31 +246,6 @@ pub struct Seen<T> {
     pub answer: T,
     /// The operation wanted to write: run it in the writer too.
     pub wrote: bool,
-}
-
-/// Notes whether an operation on a reader wanted to change something (the sliding expiry of a session, mostly), and
-/// lets it believe it did.
-struct Watching<'a> {
-    sql: &'a mut dyn Sql,
-    wrote: &'a mut bool,
-}
-
-impl Sql for Watching<'_> {
-    fn execute(
-        &mut self,
-        _: &'static str,
-        _: &[server_core::sql::Named<'_>],
-    ) -> std::result::Result<usize, server_core::sql::SqlError> {
-        *self.wrote = true;
-        Ok(1)
-    }
-    fn query(
-        &mut self,
-        statement: &'static str,
-        parameters: &[server_core::sql::Named<'_>],
-    ) -> std::result::Result<Vec<server_core::sql::Row>, server_core::sql::SqlError> {
-        self.sql.query(statement, parameters)
-    }
 }
 
 fn busy(cause: &str) -> Refusal {
