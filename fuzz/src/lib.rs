@@ -10,6 +10,7 @@ mod client_core;
 mod database;
 mod frames;
 mod lie;
+mod member;
 mod prepared;
 mod reader;
 mod rows;
@@ -32,7 +33,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "client-frames", whole: false, run: frames::client, seeds: frames::client_seeds },
     Target { name: "server-frames", whole: false, run: frames::server, seeds: frames::server_seeds },
     Target { name: "bodies", whole: false, run: bodies::run, seeds: bodies::seeds },
@@ -40,6 +41,7 @@ pub const TARGETS: [Target; 8] = [
     Target { name: "client-core", whole: true, run: client_core::run, seeds: client_core::seeds },
     Target { name: "server-core", whole: true, run: server_core::run, seeds: server_core::seeds },
     Target { name: "rows", whole: true, run: rows::run, seeds: rows::seeds },
+    Target { name: "member", whole: true, run: member::run, seeds: member::seeds },
     Target { name: "words", whole: false, run: words::run, seeds: words::seeds },
 ];
 

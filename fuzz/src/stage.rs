@@ -178,6 +178,11 @@ impl Stage {
         self.ids
     }
 
+    /// This account has said this text.
+    pub(crate) fn tell(&mut self, author: AccountId, text: String) {
+        self.told.insert((author, text));
+    }
+
     /// A text nobody wrote before.
     pub(crate) fn send(&mut self, at: usize, conversation: ConversationId) {
         let (message, text) = (MessageId(self.array()), format!("text {}", self.told.len()));

@@ -11,6 +11,7 @@ pub mod database;
 pub mod device;
 pub mod faults;
 pub mod history;
+pub mod insider;
 pub mod judge;
 pub mod regression;
 pub mod sender_data;

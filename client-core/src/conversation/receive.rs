@@ -11,7 +11,7 @@ use shared::{
 
 use super::place;
 use crate::{
-    content::{self, KIND_TEXT},
+    content::{self, Content, KIND_TEXT},
     http::{self, Draft},
     mls::{GroupError, OpenedRow},
     output::MessageRow,
@@ -351,8 +351,9 @@ impl Session {
     fn show_received(&mut self, id: ConversationId, row: &Row, k: &[u8; 32], bytes: Vec<u8>, fresh: bool) {
         let own = row.account == self.me.account;
         let read = content::read(&bytes);
+        // A text that has none is no text of this version.
         let (kind, text) = match &read {
-            Ok(content) if content.kind == KIND_TEXT => (MessageKind::Text, content.text.clone().unwrap_or_default()),
+            Ok(Content { kind: KIND_TEXT, text: Some(text), .. }) => (MessageKind::Text, text.clone()),
             _ => (MessageKind::Newer, String::new()),
         };
         if let Ok(content) = &read {

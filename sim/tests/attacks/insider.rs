@@ -1,103 +1,46 @@
 //! A member without our checks: a browser's own rows, openmls, and nobody who says no.
 
-use ed25519_dalek::SigningKey;
-use minicbor::{Decode, Encode};
-use mls::{
-    Provider, Store, group,
-    leaf::{self, DeviceSigner},
-    openmls::prelude::*,
-    rules,
-};
+use std::ops::{Deref, DerefMut};
+
+use mls::{group, leaf::DeviceSigner, openmls::prelude::*, rules};
 use sha2::{Digest as _, Sha256};
 use shared::{
-    AccountId, Bytes, ConversationId, DeviceId, MessageId, Millis,
-    authenticated::{self, CommitData, MessageData},
-    certificate::Certificate,
-    codec,
+    AccountId, Bytes, ConversationId, DeviceId, MessageId,
+    authenticated::{CommitData, MessageData},
     frame::{Append, ClientFrame},
     http,
     label::Label,
     signature,
 };
+use sim::insider::Content;
 
 use crate::stage::Stage;
 
-/// The rows it needs of the browser's own.
-#[derive(Decode)]
-#[cbor(map)]
-struct Me {
-    #[n(0)]
-    account: AccountId,
-    #[n(2)]
-    identity: Bytes,
-    #[n(3)]
-    device: DeviceId,
-    #[n(4)]
-    secret: Bytes,
-    #[n(5)]
-    certificate: Bytes,
-}
-
-/// What a message says inside.
-#[derive(Clone, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct Content {
-    #[n(0)]
-    pub(crate) message: MessageId,
-    #[n(1)]
-    pub(crate) statement: u64,
-    #[n(2)]
-    pub(crate) statement_hash: Bytes,
-    #[n(3)]
-    pub(crate) parents: Vec<MessageId>,
-    #[n(4)]
-    pub(crate) sent_at: Millis,
-    #[n(5)]
-    pub(crate) root: Option<Bytes>,
-    #[n(6)]
-    pub(crate) kind: u16,
-    #[n(7)]
-    pub(crate) text: Option<String>,
-}
-
-/// See the module.
+/// One of a stage's browsers that has gone bad.
 pub(crate) struct Insider {
-    pub(crate) at: usize,
-    pub(crate) account: AccountId,
-    pub(crate) device: DeviceId,
-    pub(crate) provider: Provider,
-    pub(crate) signer: DeviceSigner,
-    pub(crate) credential: CredentialWithKey,
-    pub(crate) group: MlsGroup,
-    pub(crate) conversation: ConversationId,
+    at: usize,
+    conversation: ConversationId,
+    inner: sim::insider::Insider,
+}
+
+impl Deref for Insider {
+    type Target = sim::insider::Insider;
+    fn deref(&self) -> &Self::Target {
+        &self.inner
+    }
+}
+
+impl DerefMut for Insider {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.inner
+    }
 }
 
 impl Insider {
     /// Takes what a browser has on its disk. The browser must not be used any more where this one sends.
     pub(crate) fn of(stage: &Stage, at: usize, conversation: ConversationId) -> Self {
         let snapshot = stage.browsers[at].disk.as_ref().unwrap().1.load().unwrap();
-        let (mut me, mut rows) = (None, vec![]);
-        for row in snapshot.rows {
-            match row.space {
-                client_core::Space::Meta if row.key == b"me" => me = minicbor::decode::<Me>(&row.value.unwrap()).ok(),
-                client_core::Space::Mls => rows.push((row.key, row.value.unwrap().into())),
-                _ => {}
-            }
-        }
-        let me = me.unwrap();
-        let provider = Provider::new(Store::from_rows(rows)).unwrap();
-        let group = MlsGroup::load(provider.storage(), &group::group_id(conversation, 0)).unwrap().unwrap();
-        let certificate = Certificate::parse(me.certificate.as_slice()).unwrap();
-        Self {
-            at,
-            account: me.account,
-            device: me.device,
-            provider,
-            signer: DeviceSigner(SigningKey::from_bytes(&me.secret.array().unwrap())),
-            credential: leaf::credential(&me.identity.array().unwrap(), &certificate),
-            group,
-            conversation,
-        }
+        Self { at, conversation, inner: sim::insider::Insider::of(snapshot, conversation).unwrap() }
     }
 
     /// Devices in the tree.
@@ -105,37 +48,14 @@ impl Insider {
         rules::check_members(self.group.members()).unwrap().iter().map(rules::Leaf::device).collect()
     }
 
-    pub(crate) fn epoch(&self) -> u64 {
-        self.group.epoch().as_u64()
-    }
-
     /// An honest-looking content.
     pub(crate) fn content(message: MessageId, text: &str) -> Content {
-        Content {
-            message,
-            statement: 1,
-            statement_hash: Bytes(vec![0; 8]),
-            parents: vec![],
-            sent_at: Millis(1),
-            root: None,
-            kind: 0,
-            text: Some(text.to_owned()),
-        }
+        Content::text(message, text)
     }
 
     /// Seals a content as message `id`, counter `n`; `change` may lie in the authenticated data.
     pub(crate) fn seal(&mut self, id: MessageId, n: u64, content: &Content, change: impl FnOnce(&mut MessageData)) -> Vec<u8> {
-        let k = [9; 32];
-        let cbor = codec::encode(content);
-        let transcript = *self.group.public_group().group_context().confirmed_transcript_hash().first_chunk().unwrap();
-        let mut data =
-            MessageData { message: id, n, commitment: authenticated::commitment(&k, &cbor), previous: [0; 32], transcript };
-        change(&mut data);
-        let mut envelope = [&k[..], &u32::try_from(cbor.len()).unwrap().to_be_bytes(), &cbor].concat();
-        envelope.resize(envelope.len().next_power_of_two().max(256), 0);
-        self.group.set_aad(data.encode());
-        let message = self.group.create_message(&self.provider, &self.signer, &envelope).unwrap();
-        group::bytes(&message).unwrap()
+        self.inner.seal(id, n, content, change).unwrap()
     }
 
     /// Offers a sealed message to the honest server.
@@ -178,10 +98,11 @@ impl Insider {
         extensions: Option<Extensions<GroupContext>>,
     ) -> (Vec<u8>, http::Commit) {
         let epoch = self.epoch();
-        self.group.set_aad(CommitData { message, device: self.device }.encode());
+        let inner = &mut self.inner;
+        inner.group.set_aad(CommitData { message, device: inner.device }.encode());
         // Who comes in needs the tree; a group info with it is not what members give the server.
         let tree = !adds.is_empty();
-        let mut builder = self
+        let mut builder = inner
             .group
             .commit_builder()
             .force_self_update(true)
@@ -192,13 +113,13 @@ impl Insider {
             builder = builder.propose_group_context_extensions(extensions).unwrap();
         }
         let bundle = builder
-            .load_psks(self.provider.storage())
+            .load_psks(inner.provider.storage())
             .unwrap()
             .create_group_info(true)
             .use_ratchet_tree_extension(tree)
-            .build(self.provider.rand(), self.provider.crypto(), &self.signer, |_| true)
+            .build(inner.provider.rand(), inner.provider.crypto(), &inner.signer, |_| true)
             .unwrap()
-            .stage_commit(&self.provider)
+            .stage_commit(&inner.provider)
             .unwrap();
         let (commit, welcome, info) = bundle.into_messages();
         let bytes = group::bytes(&commit).unwrap();

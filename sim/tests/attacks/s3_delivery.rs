@@ -469,13 +469,16 @@ fn attack_48_erased_by_the_server() {
 fn attack_48_unknown_kind() {
     let (mut stage, alice, bob, conversation) = Stage::pair();
     let mut insider = Insider::of(&stage, bob, conversation);
-    let id = fresh(9);
-    let mut content = Insider::content(id, "");
-    (content.kind, content.text) = (999, None);
-    let sealed = insider.seal(id, 2, &content, |_| {});
-    let answered = insider.append(&mut stage, id, 2, sealed);
-    assert!(matches!(answered[0], ServerFrame::Appended(_)), "{answered:?}");
-    stage.wait(10);
-    let shown = stage.messages(alice, conversation).into_iter().find(|message| message.id == id).unwrap();
-    assert_eq!((shown.kind, shown.text.as_str()), (MessageKind::Newer, ""));
+    // One of a kind to come, and a text that has none.
+    for (n, kind) in [(2, 999), (3, 0)] {
+        let id = fresh(n + 7);
+        let mut content = Insider::content(id, "");
+        (content.kind, content.text) = (kind, None);
+        let sealed = insider.seal(id, n, &content, |_| {});
+        let answered = insider.append(&mut stage, id, n, sealed);
+        assert!(matches!(answered[0], ServerFrame::Appended(_)), "{answered:?}");
+        stage.wait(10);
+        let shown = stage.messages(alice, conversation).into_iter().find(|message| message.id == id).unwrap();
+        assert_eq!((shown.kind, shown.text.as_str()), (MessageKind::Newer, ""));
+    }
 }

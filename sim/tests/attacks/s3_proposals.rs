@@ -191,7 +191,7 @@ fn attack_39_standing_alone() {
         let mut fork = stage.fork();
         fork.wait(30);
         let mut insider = Insider::of(&fork, bob, conversation);
-        let Insider { provider, signer, group, .. } = &mut insider;
+        let sim::insider::Insider { provider, signer, group, .. } = &mut *insider;
         let (id, epoch) = (group.group_id().clone(), group.epoch());
         let message = match n {
             0 => {
