@@ -1,6 +1,6 @@
 //! What a browser does for its core, in the order the core says.
 
-use client_core::{Answer, Batch, Client, Input, Output, view};
+use client_core::{Answer, Batch, Client, Failure, Input, Output, view};
 
 use super::{Happening, World, calamity::fresh_store};
 use crate::{device::Asked, faults::Fault, history::Fact};
@@ -176,7 +176,7 @@ impl World {
         }
     }
 
-    fn answered(&mut self, at: usize, id: u64, result: Result<Answer, client_core::Failure>) {
+    fn answered(&mut self, at: usize, id: u64, result: Result<Answer, Failure>) {
         let Some(device) = self.devices.get_mut(at) else { return };
         let person = device.person;
         let Some(asked) = device.asked.remove(&id) else { return };
@@ -202,8 +202,9 @@ impl World {
             }
             // An earlier registration that a crash cut off is still being settled: the person tries again.
             (Asked::Enter, Err(failure)) if failure.code == "busy" => {}
-            // What it began on the server of before is not there any more: the person tries again.
-            (Asked::Enter, Err(failure)) if self.has_operator() && failure.code == "attempt_expired" => {}
+            // What it began on the server of before, an attempt or the session of one, is not there any more: the person tries again.
+            (Asked::Enter, Err(Failure { code, .. }))
+                if self.has_operator() && matches!(code.as_str(), "attempt_expired" | "login_required") => {}
             (Asked::Enter, Err(failure)) if self.dice.calm && failure.code != "offline" => {
                 self.found.push(format!("device {at} can't get in: {failure:?}"));
             }
