@@ -97,4 +97,8 @@ test('a disk that refuses is heard of before the flush, and what it refused is n
   refuse(false);
   file.flush();
   expect(calls).toEqual(['write 0+1', 'flush']);
+  refuse(true);
+  file.write(new Uint8Array([1]), { at: 0 });
+  expect(() => { file.close(); }).toThrow('full');
+  expect(calls.slice(2), 'nobody else could open it').toEqual(['write 0+1', 'close']);
 });

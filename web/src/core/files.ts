@@ -23,7 +23,7 @@ interface Held { at: number; length: number; bytes: Uint8Array }
  * held is gone then, as it is when a disk refuses.
  */
 export function gatherWrites(files: AccessHandle): void {
-  const real = { read: files.read, write: files.write, flush: files.flush, truncate: files.truncate, getSize: files.getSize, close: files.close };
+  const { write, close } = files;
   const kept = new WeakMap<AccessHandle, Held>();
 
   const leave = (file: AccessHandle): void => {
@@ -31,17 +31,17 @@ export function gatherWrites(files: AccessHandle): void {
     if (!held?.length) return;
     const { at, length, bytes } = held;
     held.length = 0;
-    const written = real.write.call(file, bytes.subarray(0, length), { at });
+    const written = write.call(file, bytes.subarray(0, length), { at });
     if (written !== length) throw new Error(`${written} of ${length} bytes were written`);
   };
 
-  files.write = function write(from, options) {
+  files.write = function gathered(from, options) {
     const at = options?.at;
     const size = from.byteLength;
     let held = kept.get(this);
     if (at === undefined || size > MOST) {
       leave(this);
-      return real.write.call(this, from, options);
+      return write.call(this, from, options);
     }
     if (!held) kept.set(this, held = { at, length: 0, bytes: new Uint8Array(MOST) });
     if (held.at + held.length !== at || held.length + size > MOST) leave(this);
@@ -50,24 +50,20 @@ export function gatherWrites(files: AccessHandle): void {
     held.length += size;
     return size;
   };
-  files.read = function read(into, options) {
+  const behind = <A extends unknown[], R>(act: (this: AccessHandle, ...given: A) => R) => function after(this: AccessHandle, ...given: A): R {
     leave(this);
-    return real.read.call(this, into, options);
+    return act.apply(this, given);
   };
-  files.flush = function flush() {
-    leave(this);
-    real.flush.call(this);
-  };
-  files.truncate = function truncate(size) {
-    leave(this);
-    real.truncate.call(this, size);
-  };
-  files.getSize = function getSize() {
-    leave(this);
-    return real.getSize.call(this);
-  };
-  files.close = function close() {
-    leave(this);
-    real.close.call(this);
+  files.read = behind(files.read);
+  files.flush = behind(files.flush);
+  files.truncate = behind(files.truncate);
+  files.getSize = behind(files.getSize);
+  // Closed in any case: another worker waits for the file.
+  files.close = function closed() {
+    try {
+      leave(this);
+    } finally {
+      close.call(this);
+    }
   };
 }

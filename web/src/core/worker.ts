@@ -193,8 +193,8 @@ function setOpening(now: boolean): void {
 function say(message: Said, only?: Origin): void {
   const whole = { ...message, epoch: term, by: me } as FromLeader;
   if (!only || only.own) scope.postMessage(whole);
-  const others = message.t !== 'events' || [...heardOf].some(name => name !== tab);
-  if (only ? !only.own : others) channel.postMessage(whole);
+  const wanted = message.t !== 'events' || [...heardOf].some(name => name !== tab);
+  if (only ? !only.own : wanted) channel.postMessage(whole);
 }
 
 function post(message: Wire): void {
