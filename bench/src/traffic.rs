@@ -242,7 +242,7 @@ async fn write(
 }
 
 /// No two cursors leave within this time, as in the client core (`client-core/src/told.rs`).
-const PAUSE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(limits::ACKNOWLEDGE_PAUSE);
 
 /// Reads until it has the last row; acknowledges what it was given, fetches what it was only told of.
 async fn read(

@@ -2,12 +2,10 @@
 //! before its own need not say that it has that one: the server raises its cursor with the row. So a person who writes
 //! sends one frame a message instead of two, and the server has half the work. Nor does it say so of each row of many: the
 //! first is acknowledged at once, those of the next moment together.
+//! What a person would notice is the "Delivered" of somebody's message; a cursor a message is a third of all frames and half
+//! of the writes.
 
-use shared::Millis;
-
-/// No two cursors of a conversation that nothing else depends on leave within this many milliseconds. What a person would
-/// notice is the "Delivered" of somebody's message; a cursor a message is a third of all frames and half of the writes.
-const PAUSE: u64 = 200;
+use shared::{Millis, limits::ACKNOWLEDGE_PAUSE as PAUSE};
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

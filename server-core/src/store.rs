@@ -103,10 +103,7 @@ impl Store {
     /// # Errors
     /// The operation's refusal, or `unavailable` when the database can't be read.
     pub fn read<T>(&mut self, operation: impl FnOnce(&mut dyn Sql) -> Outcome<T>) -> Outcome<T> {
-        self.engine.control("BEGIN DEFERRED").map_err(lost)?;
-        let outcome = operation(&mut self.engine);
-        self.engine.control("ROLLBACK").map_err(lost)?;
-        outcome
+        self.on_snapshot(|engine| operation(engine))?
     }
 
     /// The same of an operation that may want to write on a reader (the sliding expiry of a session, mostly): it is let believe that it did.
@@ -115,14 +112,18 @@ impl Store {
     /// # Errors
     /// As [`Store::read`].
     pub fn look<T>(&mut self, operation: impl FnOnce(&mut dyn Sql) -> Outcome<T>) -> (Outcome<T>, bool) {
-        if let Err(error) = self.engine.control("BEGIN DEFERRED") {
-            return (Err(lost(error)), false);
-        }
-        let mut sql = Noting::new(&mut self.engine, false);
-        let outcome = operation(&mut sql);
-        let wrote = sql.wrote();
-        let ended = self.engine.control("ROLLBACK").map_err(lost);
-        (ended.and(outcome), wrote)
+        let looked = self.on_snapshot(|engine| {
+            let mut sql = Noting::new(engine, false);
+            (operation(&mut sql), sql.wrote())
+        });
+        looked.unwrap_or_else(|refusal| (Err(refusal), false))
+    }
+
+    fn on_snapshot<R>(&mut self, look: impl FnOnce(&mut Sqlite) -> R) -> Result<R, Refusal> {
+        self.engine.control("BEGIN DEFERRED").map_err(lost)?;
+        let seen = look(&mut self.engine);
+        self.engine.control("ROLLBACK").map_err(lost)?;
+        Ok(seen)
     }
 
     /// Moves what the log holds into the database and keeps the log short. Run by a job, not after each commit.

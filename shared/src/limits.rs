@@ -18,6 +18,8 @@ pub const FETCH: u32 = 256;
 pub const ENTRIES: usize = 192 * 1024;
 /// Rows of one device in one epoch before it must commit (`commit_first`): openmls gives up 1,000 ahead.
 pub const ROWS_IN_EPOCH: u64 = 500;
+/// No two cursors of one conversation that nothing else depends on leave a client within this many milliseconds.
+pub const ACKNOWLEDGE_PAUSE: u64 = 200;
 /// Depth of nesting in CBOR.
 pub const DEPTH: usize = 8;
 /// One-time key packages a device keeps on the server.
@@ -56,6 +58,7 @@ mod tests {
         assert_eq!((TEXT, ROW, FRAME, SERVER_FRAME), (60_000, 98_304, 131_072, 262_144));
         assert_eq!((JSON_BODY, CBOR_BODY, FETCH, ENTRIES), (65_536, 16_777_216, 256, 196_608));
         assert_eq!((ROWS_IN_EPOCH, DEPTH, POOL, POOL_LOW), (500, 8, 50, 20));
+        assert_eq!(ACKNOWLEDGE_PAUSE, 200);
         assert_eq!((DEVICES, ADDS, KEY_PACKAGE, VAULT, WRAP, SETTINGS_ITEM), (50, 50, 8_192, 65_536, 256, 32_768));
         assert_eq!((PACKAGE_BEFORE, PACKAGE_WIDTH), (86_400, 34_646_400));
         assert_eq!((PACKAGE_FRESH, LAST_RESORT_FRESH), (2_592_000, 7_776_000));

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use client_core::{
-    Space,
+    Client, Slot, Space,
     view::{Message, MessageKind, SystemLine},
 };
 use shared::{ConversationId, DeviceId, MessageId, frame::Append};
 
 use crate::{
+    device::Cheap,
     history::{Id, Line, LineKind, Page, Profile, Row},
     judge,
     server::Server,
@@ -132,7 +133,7 @@ pub(crate) fn outside(world: &mut World) -> String {
         for (at, device) in world.devices.iter().enumerate() {
             let is_his = device.disk.as_ref().is_some_and(|(slot, _)| slot.account.0 == account);
             let client = device.client.as_ref().filter(|_| is_his);
-            let listed = |client: &client_core::Client<_>| client.conversations().iter().any(|c| c.id.0 == conversation);
+            let listed = |client: &Client<_>| client.conversations().iter().any(|c| c.id.0 == conversation);
             if client.is_some_and(|client| !listed(client)) {
                 return format!("device {at} has nothing of {}", ConversationId(conversation));
             }
@@ -141,13 +142,17 @@ pub(crate) fn outside(world: &mut World) -> String {
     String::new()
 }
 
+/// The store of a superseded device goes on as another one.
+fn device_of(slot: &Slot, client: &Client<Cheap>) -> Id {
+    client.state().device.unwrap_or(slot.device).0
+}
+
 /// What the server was not told of, though it lies here: it would never be shown as delivered.
 pub(crate) fn unsaid(world: &mut World) -> Vec<String> {
     let mut found = vec![];
     for (at, device) in world.devices.iter().enumerate() {
         let (Some((slot, _)), Some(client)) = (&device.disk, &device.client) else { continue };
-        // The store of a superseded device goes on as another one.
-        let id = client.state().device.unwrap_or(slot.device).0;
+        let id = device_of(slot, client);
         found.extend(untold(&mut world.server, id).into_iter().map(|(conversation, told, head)| {
             format!("device {at} has all {head} rows of {}, the server was told of {told}", ConversationId(conversation))
         }));
@@ -167,8 +172,7 @@ pub fn judge(world: &mut World) -> Vec<String> {
         let (Some((slot, store)), Some(client)) = (&device.disk, &device.client) else { continue };
         let outbox =
             store.load().map_or(usize::MAX, |snapshot| snapshot.rows.iter().filter(|row| row.space == Space::Outbox).count());
-        // The store of a superseded device goes on as another one.
-        let (account, id) = (slot.account.0, client.state().device.unwrap_or(slot.device).0);
+        let (account, id) = (slot.account.0, device_of(slot, client));
         world.history.profiles.push(Profile { profile: at, account, device: id, outbox });
         for conversation in client.conversations() {
             let Ok(page) = store.messages(conversation.id, None, 10_000_000) else {

@@ -1,9 +1,13 @@
 //! What was committed becomes durable, and only then known: one thread flushes and answers a group while the writer executes
-//! the next one. The disk takes half of the time of a group; with both in turn it would be half of the rate.
+//! the next one. ADR 0012 says what that gives, and what it costs.
 
 use std::{
     io,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
 };
 
@@ -15,7 +19,7 @@ use tokio::sync::watch;
 /// How far the writer has come, and how far the disk: groups are counted.
 #[derive(Debug)]
 pub(super) struct Horizon {
-    visible: watch::Sender<u64>,
+    visible: AtomicU64,
     durable: watch::Sender<Durable>,
 }
 
@@ -28,17 +32,17 @@ struct Durable {
 
 impl Horizon {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { visible: watch::Sender::new(0), durable: watch::Sender::default() })
+        Arc::new(Self { visible: AtomicU64::new(0), durable: watch::Sender::default() })
     }
 
     /// The next group can be seen from now on, by who reads.
     pub(super) fn next(&self) {
-        self.visible.send_modify(|group| *group += 1);
+        self.visible.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The last group that somebody who has read before this call may have seen.
     pub(super) fn seen(&self) -> u64 {
-        *self.visible.borrow()
+        self.visible.load(Ordering::SeqCst)
     }
 
     /// Waits until all up to this group is durable.
