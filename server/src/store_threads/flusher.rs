@@ -4,7 +4,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -65,26 +65,55 @@ fn broken() -> Refusal {
 #[derive(Debug)]
 pub(super) struct Flusher {
     groups: mpsc::SyncSender<(u64, Committed)>,
+    disk: Arc<Disk>,
     thread: JoinHandle<()>,
+}
+
+/// Whether the disk has a group to take.
+#[derive(Debug, Default)]
+struct Disk {
+    busy: Mutex<bool>,
+    idle: Condvar,
+}
+
+impl Disk {
+    fn set(&self, busy: bool) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = busy;
+        self.idle.notify_one();
+    }
+
+    fn wait(&self) {
+        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.idle.wait_while(busy, |busy| *busy).unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 impl Flusher {
     /// # Errors
     /// When there is no thread to be had.
     pub(super) fn start(horizon: Arc<Horizon>, flush: impl Fn() -> io::Result<()> + Send + 'static) -> Result<Self> {
-        // Handed over and never queued: while one group is flushed, one more is executed, and what comes meanwhile makes
-        // the group after it larger.
-        let (groups, committed) = mpsc::sync_channel(0);
+        // One may wait while the one before it is answered.
+        let (groups, committed) = mpsc::sync_channel(1);
+        let disk = Arc::new(Disk::default());
+        let at = Arc::clone(&disk);
         let thread = thread::Builder::new()
             .name("store flusher".to_owned())
-            .spawn(move || run(&horizon, &flush, &committed))
+            .spawn(move || run(&horizon, &flush, &at, &committed))
             .context("no thread")?;
-        Ok(Self { groups, thread })
+        Ok(Self { groups, disk, thread })
     }
 
-    /// Hands a group over, once the one before it is answered.
+    /// Waits until the disk has taken the group before. What comes meanwhile belongs into the next one: the larger a group,
+    /// the fewer pages each of its operations pays for.
+    pub(super) fn idle(&self) {
+        self.disk.wait();
+    }
+
+    /// Hands a group over, when the disk is idle.
     pub(super) fn take(&self, group: u64, committed: Committed) {
+        self.disk.set(true);
         if let Err(mpsc::SendError((_, committed))) = self.groups.send((group, committed)) {
+            self.disk.set(false);
             committed.settle(Some(broken()));
         }
     }
@@ -96,7 +125,7 @@ impl Flusher {
     }
 }
 
-fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, groups: &mpsc::Receiver<(u64, Committed)>) {
+fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, disk: &Disk, groups: &mpsc::Receiver<(u64, Committed)>) {
     let mut failed = false;
     for (group, committed) in groups {
         if !failed && let Err(error) = flush() {
@@ -104,6 +133,7 @@ fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, groups: &mpsc::Re
             tracing::error!(%error, "the disk refused to keep what was written; nothing is accepted until the server is started again");
             failed = true;
         }
+        disk.set(false);
         if failed {
             horizon.durable.send_modify(|durable| durable.broken = true);
         } else {
