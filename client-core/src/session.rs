@@ -1,36 +1,40 @@
 //! An open store and everything that follows from it. State lives here; the verbs are in `connection`, `conversation/*`,
 //! `directory` and `outbox`.
 
+mod asked;
+mod seen;
+mod stored;
+
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
 };
 
 use ed25519_dalek::SigningKey;
-use mls::{Store, store::RowChange};
 use shared::{
-    AccountId, Bytes, Code, ConversationId, DeviceId, MessageId, Millis,
-    certificate::Certificate,
-    codec, frame,
+    AccountId, Bytes, Code, ConversationId, DeviceId, MessageId, Millis, frame,
     http::{self as body},
     label::Label,
-    policy::Kind,
     signature, signed_text,
     statement::Statement,
 };
 
+pub(crate) use self::{
+    asked::{Request, Waits},
+    stored::mls_rows,
+};
 use crate::{
-    Command, Failure, Output, Slot, Snapshot,
+    Command, Failure, Output, Slot,
     connection::Link,
     conversation::{rejoin::Rejoining, start::Starting},
     entropy::Entropy,
     failure::code,
-    http::{Draft, Outcome, Refusal},
+    http::Draft,
     mls::Groups,
     numbers::Numbered as _,
     outbox::OutKey,
-    output::{Answer, Batch, Method, Row, Space},
-    rows::{Accepted, Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing, Standing, state_from},
+    output::{Answer, Batch, Method},
+    rows::{Accepted, Contact, Conv, Evidence, Me, Outgoing},
     told::Told,
     view,
 };
@@ -62,39 +66,6 @@ impl Ctx<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the local store is damaged")]
 pub(crate) struct Damaged;
-
-/// Who waits for an HTTP answer.
-#[derive(Clone)]
-pub(crate) enum Waits {
-    Ticket,
-    ResumeStart,
-    ResumeFinish,
-    Logout,
-    Person { command: u64, handle: String },
-    Statements { account: AccountId },
-    ClaimForStart { conversation: ConversationId, account: AccountId },
-    Commit { conversation: ConversationId },
-    Conversations,
-    WantedStatements { conversation: ConversationId, device: DeviceId },
-    WantedClaim { conversation: ConversationId, device: DeviceId },
-    Packages,
-    Settings,
-    SettingsPut { account: AccountId },
-    Inbox,
-    InboxRefused,
-    Rows { conversation: ConversationId },
-    GroupInfo { conversation: ConversationId },
-    Rejoin { conversation: ConversationId },
-    Again { conversation: ConversationId, epoch: u64 },
-    ClaimForNext { conversation: ConversationId, account: AccountId },
-}
-
-/// A request that may have to be made again.
-#[derive(Clone)]
-pub(crate) struct Request {
-    pub(crate) waits: Waits,
-    pub(crate) draft: Draft,
-}
 
 /// What is known of a conversation only while connected.
 #[derive(Default)]
@@ -177,101 +148,7 @@ pub(crate) struct Session {
     pub(crate) ended: bool,
 }
 
-/// All of openmls' rows as state rows.
-pub(crate) fn mls_rows(store: &Store) -> Vec<Row> {
-    store.changes().into_iter().map(mls_row).collect()
-}
-
-fn mls_row(change: RowChange) -> Row {
-    match change {
-        RowChange::Put(key, value) => Row { space: Space::Mls, key, value: Some(value.to_vec()) },
-        RowChange::Delete(key) => Row { space: Space::Mls, key, value: None },
-    }
-}
-
-fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Damaged> {
-    minicbor::decode(bytes).map_err(|_| Damaged)
-}
-
 impl Session {
-    /// From the rows of an open store. Draws the run token of this run.
-    pub(crate) fn load(snapshot: Snapshot, entropy: &mut Entropy) -> Result<Self, Damaged> {
-        let (mut me, mut convs, mut contacts, mut outbox, mut mls) =
-            (None, BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), vec![]);
-        let mut evidence = BTreeMap::new();
-        let mut accepted = BTreeMap::new();
-        for row in snapshot.rows {
-            let value = row.value.ok_or(Damaged)?;
-            match row.space {
-                Space::Meta if row.key == ME => me = Some(decode::<Me>(&value)?),
-                Space::Meta if row.key.starts_with(EVIDENCE) => {
-                    evidence.insert(row.key, decode::<Evidence>(&value)?);
-                }
-                Space::Meta => {}
-                Space::Mls => mls.push((row.key, value.into())),
-                Space::Conversation => {
-                    let conv: Conv = decode(&value)?;
-                    convs.insert(conv.id, conv);
-                }
-                Space::Contact => {
-                    let contact: Contact = decode(&value)?;
-                    contacts.insert(contact.account, contact);
-                }
-                Space::Outbox => {
-                    let item: Outgoing = decode(&value)?;
-                    outbox.insert((item.conversation, item.sequence), item);
-                }
-                Space::Accepted => {
-                    let row: Accepted = decode(&value)?;
-                    accepted.insert((row.conversation, row.sequence), row);
-                }
-            }
-        }
-        let mut me = me.ok_or(Damaged)?;
-        // A run whose Hello was never answered may or may not have reached the server: it is offered again as it was.
-        if me.run == me.next_run {
-            me.next_run = Bytes(entropy.array::<16>().to_vec());
-        }
-        let key = SigningKey::from_bytes(&me.secret.array().ok_or(Damaged)?);
-        let certificate = Certificate::parse(me.certificate.as_slice()).map_err(|_| Damaged)?;
-        let groups =
-            Groups::new(Store::from_rows(mls), key, &me.identity.array().ok_or(Damaged)?, &certificate).map_err(|_| Damaged)?;
-        // A superseded run stays so until the password makes a new device of it.
-        let ended = me.superseded;
-        let sequence = outbox.keys().chain(accepted.keys()).map(|(_, sequence)| *sequence).max().unwrap_or(0);
-        Ok(Self {
-            me,
-            groups,
-            convs,
-            contacts,
-            outbox,
-            evidence,
-            accepted,
-            sequence,
-            batch: Batch::default(),
-            me_dirty: true,
-            dirty_convs: BTreeSet::new(),
-            dirty_contacts: BTreeSet::new(),
-            dirty_out: BTreeSet::new(),
-            dirty_accepted: BTreeSet::new(),
-            shows: vec![],
-            effects: vec![],
-            link: Link::default(),
-            live: BTreeMap::new(),
-            in_flight: BTreeMap::new(),
-            wanted: BTreeMap::new(),
-            starting: BTreeMap::new(),
-            rejoining: BTreeMap::new(),
-            refused: BTreeSet::new(),
-            requests: BTreeMap::new(),
-            stalled: vec![],
-            checked: BTreeSet::new(),
-            parsed: RefCell::default(),
-            listed: false,
-            ended,
-        })
-    }
-
     pub(crate) fn slot(&self) -> Slot {
         Slot { account: self.me.account, handle: self.me.handle.clone(), device: self.me.device, stay: self.me.stay }
     }
@@ -308,172 +185,13 @@ impl Session {
         self.sign(Label::DeviceResume, &text)
     }
 
-    /// Makes a request on behalf of the session.
-    pub(crate) fn ask(&mut self, ctx: &mut Ctx<'_>, waits: Waits, draft: Draft) {
-        let id = ctx.id();
-        self.effects.push(Output::Http(draft.clone().with_id(id)));
-        self.requests.insert(id, Request { waits, draft });
-    }
-
-    /// Is a request under way, or set aside until the link is back, that waits for this?
-    pub(crate) fn is_asking(&self, of_this: impl Fn(&Waits) -> bool) -> bool {
-        self.requests.values().chain(&self.stalled).any(|request| of_this(&request.waits))
-    }
-
-    /// Forgets requests: their answers change nothing any more.
-    pub(crate) fn stop_asking(&mut self, of_this: impl Fn(&Waits) -> bool) {
-        self.requests.retain(|_, request| !of_this(&request.waits));
-        self.stalled.retain(|request| !of_this(&request.waits));
-    }
-
     pub(crate) fn answer(&mut self, id: u64, result: Result<Answer, Failure>) {
         self.effects.push(Output::Answer { id, result });
-    }
-
-    /// Everything the run changed, in order: shown, made durable, sent.
-    pub(crate) fn flush(&mut self, out: &mut VecDeque<Output>) {
-        self.groups.forget();
-        let mut batch = core::mem::take(&mut self.batch);
-        batch.rows.extend(self.groups.store().changes().into_iter().map(mls_row));
-        self.groups.store().commit();
-        if core::mem::take(&mut self.me_dirty) {
-            batch.rows.push(Row { space: Space::Meta, key: ME.to_vec(), value: Some(codec::encode(&self.me)) });
-        }
-        for id in core::mem::take(&mut self.dirty_contacts) {
-            let value = self.contacts.get(&id).map(codec::encode);
-            batch.rows.push(Row { space: Space::Contact, key: id.as_bytes().to_vec(), value });
-        }
-        let row_key = |key: OutKey| [&key.0.as_bytes()[..], &key.1.to_be_bytes()].concat();
-        for key in core::mem::take(&mut self.dirty_out) {
-            let value = self.outbox.get(&key).map(codec::encode);
-            batch.rows.push(Row { space: Space::Outbox, key: row_key(key), value });
-        }
-        for key in core::mem::take(&mut self.dirty_accepted) {
-            let value = self.accepted.get(&key).map(codec::encode);
-            batch.rows.push(Row { space: Space::Accepted, key: row_key(key), value });
-        }
-        for id in core::mem::take(&mut self.dirty_convs) {
-            let value = self.convs.get(&id).map(codec::encode);
-            batch.rows.push(Row { space: Space::Conversation, key: id.as_bytes().to_vec(), value });
-            if let Some(conversation) = self.conversation_view(id) {
-                self.shows.push(view::Event::Conversation { conversation });
-            }
-        }
-        out.extend(core::mem::take(&mut self.shows).into_iter().map(Output::Show));
-        if !batch.is_empty() {
-            out.push_back(Output::Persist(batch));
-        }
-        out.extend(core::mem::take(&mut self.effects));
     }
 
     pub(crate) fn conversation(&mut self, id: ConversationId) -> Option<&mut Conv> {
         self.dirty_convs.insert(id);
         self.convs.get_mut(&id)
-    }
-
-    pub(crate) fn person(&self, account: AccountId) -> view::Person {
-        let name = if account == self.me.account {
-            self.me.handle.as_str()
-        } else {
-            self.contacts.get(&account).map_or("", |contact| contact.handle.as_str())
-        };
-        view::Person::new(account, name)
-    }
-
-    /// None while nothing can be shown of it: the other person's name is not known yet.
-    pub(crate) fn conversation_view(&self, id: ConversationId) -> Option<view::Conversation> {
-        let conv = self.convs.get(&id)?;
-        let with = self.person(conv.with);
-        if with.name.is_empty() {
-            return None;
-        }
-        let contact = self.contacts.get(&conv.with);
-        let known = contact.map_or(view::Trust::FirstUse, Contact::trust);
-        let trust = if conv.ghost { view::Trust::Changed } else { known };
-        let waiting = self.outbox.range((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none()).count();
-        let held = if trust == view::Trust::Changed { u32::try_from(waiting).unwrap_or(u32::MAX) } else { 0 };
-        Some(view::Conversation {
-            id,
-            kind: if conv.kind == Kind::Note.byte() { view::ConversationKind::Note } else { view::ConversationKind::Direct },
-            with,
-            state: if conv.standing == Standing::Joined {
-                view::ConversationStatus::Ready
-            } else {
-                view::ConversationStatus::Starting
-            },
-            last: conv.last.as_ref().map(|last| view::Last {
-                text: last.text.clone(),
-                at: last.at,
-                own: last.own,
-                state: state_from(last.state),
-            }),
-            unread: conv.unread,
-            read: conv.read,
-            draft: conv.draft.clone(),
-            trust,
-            verified: contact.is_some_and(|contact| contact.verified),
-            held,
-        })
-    }
-
-    pub(crate) fn conversations(&self) -> Vec<view::Conversation> {
-        self.convs.keys().filter_map(|id| self.conversation_view(*id)).collect()
-    }
-
-    /// (conversation, last row applied, last known of the server) of every conversation this device is in.
-    pub(crate) fn cursors(&self) -> Vec<(ConversationId, u64, u64)> {
-        let joined = self.convs.values().filter(|conv| matches!(conv.standing, Standing::Joined | Standing::Stuck));
-        joined.map(|conv| (conv.id, conv.cursor, self.live.get(&conv.id).map_or(0, |live| live.head))).collect()
-    }
-
-    /// See [`crate::Client::describe`].
-    pub(crate) fn describe(&self) -> String {
-        let mut text = format!(
-            "{:?}, ended {}, superseded {}, {} requests, {} stalled, {} wanted",
-            self.link,
-            self.ended,
-            self.me.superseded,
-            self.requests.len(),
-            self.stalled.len(),
-            self.wanted.len()
-        );
-        for conv in self.convs.values() {
-            let waiting =
-                self.outbox.range((conv.id, 0)..=(conv.id, u64::MAX)).filter(|(_, item)| item.number.is_none()).count();
-            let pending = conv.pending.as_ref().map(|pending| (pending.epoch, pending.number));
-            let live = self.live.get(&conv.id).map(|live| (live.head, live.fetching, live.hold));
-            let trust = self.contacts.get(&conv.with).map(Contact::trust);
-            let checked = self.checked.contains(&conv.with);
-            text += &format!(
-                "\n    {}: {:?}, at {} of {live:?}, pending {pending:?}, {waiting} waiting, {trust:?} checked {checked}, rejoining {}",
-                conv.id,
-                conv.standing,
-                conv.cursor,
-                self.rejoining.contains_key(&conv.id)
-            );
-        }
-        text
-    }
-
-    pub(crate) fn state(&self) -> view::AppState {
-        let waiting = self.outbox.values().filter(|item| item.number.is_none() && item.failed.is_none()).count();
-        view::AppState {
-            phase: view::Phase::Open,
-            me: Some(self.person(self.me.account)),
-            device: Some(self.me.device),
-            session: if self.ended { view::SessionState::Ended } else { view::SessionState::Live },
-            connection: self.link.shown(),
-            waiting: u32::try_from(waiting).unwrap_or(u32::MAX),
-            kit: self.kit(),
-            unread: self.convs.values().map(|conv| conv.unread).sum(),
-            stay: self.me.stay,
-            theme: self.me.theme(),
-        }
-    }
-
-    fn kit(&self) -> Option<view::Kit> {
-        let kit = shared::kit::Kit::parse(self.me.kit.as_ref()?).ok()?;
-        Some(view::Kit { code: kit.text(), name: self.me.handle.clone(), qr: kit.qr(&self.me.handle) })
     }
 
     /// A command of the person.
@@ -521,12 +239,6 @@ impl Session {
         Ok(Answer::Done)
     }
 
-    fn devices(&self) -> Vec<view::Device> {
-        let Some(statement) = self.newest(self.me.account) else { return vec![] };
-        let devices = statement.content().devices.iter();
-        devices.map(|device| view::Device { id: device.id, own: device.id == self.me.device, added: None }).collect()
-    }
-
     /// Ends the server session; with `retire` the device says that it will not come back.
     pub(crate) fn log_out(&mut self, ctx: &mut Ctx<'_>, retire: bool) {
         let text = signed_text::retirement(self.me.account, self.me.device);
@@ -537,96 +249,6 @@ impl Session {
     /// Has a log-out not been answered yet?
     pub(crate) fn logs_out(&self) -> bool {
         self.requests.values().chain(&self.stalled).any(|request| matches!(request.waits, Waits::Logout))
-    }
-
-    /// An HTTP answer for the session.
-    pub(crate) fn http(&mut self, ctx: &mut Ctx<'_>, id: u64, outcome: Outcome) {
-        let Some(request) = self.requests.remove(&id) else { return };
-        match outcome {
-            Outcome::Fine(answer) => self.fine(ctx, request, &answer),
-            Outcome::Lost => self.lost(ctx, request),
-            Outcome::Refused(refusal) => self.refused(ctx, request, refusal),
-        }
-    }
-
-    fn fine(&mut self, ctx: &mut Ctx<'_>, request: Request, answer: &[u8]) {
-        match request.waits {
-            Waits::Ticket => self.ticket(answer),
-            Waits::ResumeStart => self.resume_started(ctx, answer),
-            Waits::ResumeFinish => self.resumed(ctx),
-            Waits::Logout | Waits::InboxRefused | Waits::Packages => {}
-            Waits::Person { command, handle } => self.person_found(ctx, command, &handle, answer),
-            Waits::Statements { account } => self.statements(ctx, account, answer),
-            Waits::ClaimForStart { conversation, account } => self.claimed_for_start(ctx, conversation, account, answer),
-            Waits::Commit { conversation } => self.commit_accepted(ctx, conversation, answer),
-            Waits::Conversations => self.conversations_listed(ctx, answer),
-            Waits::WantedStatements { conversation, device } => self.wanted_stated(ctx, conversation, device, answer),
-            Waits::WantedClaim { conversation, device } => self.wanted_claimed(ctx, conversation, device, answer),
-            Waits::Settings => self.settings(ctx, answer),
-            Waits::SettingsPut { account } => self.setting_stored(account),
-            Waits::Inbox => self.inbox_read(ctx, answer),
-            Waits::Rows { conversation } => self.rows(ctx, conversation, answer),
-            Waits::GroupInfo { conversation } => self.group_info(ctx, conversation, answer),
-            Waits::Rejoin { conversation } => self.rejoined(ctx, conversation, answer),
-            Waits::Again { conversation, epoch } => self.offered_again(ctx, conversation, epoch, answer),
-            Waits::ClaimForNext { conversation, account } => self.claimed_for_next(ctx, conversation, account, answer),
-        }
-    }
-
-    /// Nobody knows whether it arrived: what must be done is done again when the line is back.
-    fn lost(&mut self, ctx: &mut Ctx<'_>, request: Request) {
-        match &request.waits {
-            Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish => self.broken(ctx),
-            Waits::Person { command, .. } => self.answer(*command, Err(Failure::new(code::OFFLINE))),
-            // With nobody to tell, it is done as soon as it can be.
-            Waits::ClaimForStart { conversation, .. }
-                if self.starting.get(conversation).is_some_and(|starting| !starting.commands.is_empty()) =>
-            {
-                self.start_failed(*conversation, Failure::new(code::OFFLINE));
-            }
-            _ => {
-                self.stalled.push(request);
-                self.retry_stalled_later(ctx);
-            }
-        }
-    }
-
-    fn refused(&mut self, ctx: &mut Ctx<'_>, request: Request, refusal: Refusal) {
-        let again = matches!(refusal.status, 429 | 500 | 503);
-        match (&request.waits, refusal.code()) {
-            (Waits::Ticket, Some(Code::LoginRequired | Code::NotEnrolled)) => self.begin_resume(ctx),
-            (Waits::ResumeStart | Waits::ResumeFinish, Some(_)) if !again => self.session_over(ctx),
-            (Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish, _) => self.broken(ctx),
-            (Waits::InboxRefused, _) => {}
-            (Waits::Logout, code) if code != Some(Code::LoginRequired) => {}
-            (Waits::Person { command, .. }, Some(Code::NotFound)) => {
-                let failure = Failure::new(code::NOBODY).field("username");
-                self.answer(*command, Err(failure));
-            }
-            (Waits::Person { command, .. }, _) => self.answer(*command, Err(refusal.into())),
-            (_, Some(Code::LoginRequired)) => {
-                self.stalled.push(request);
-                self.begin_resume(ctx);
-            }
-            (Waits::Commit { conversation }, _) if !again => self.commit_refused(ctx, *conversation, &refusal),
-            (Waits::Again { conversation, .. }, _) if !again => self.again_refused(ctx, *conversation, &refusal),
-            (Waits::ClaimForStart { conversation, .. }, _) if !again => self.start_failed(*conversation, refusal.into()),
-            (Waits::WantedClaim { conversation, device } | Waits::WantedStatements { conversation, device }, _) => {
-                self.wanted_later(ctx, *conversation, *device);
-            }
-            (Waits::GroupInfo { conversation }, _) => self.rejoin_later(ctx, *conversation),
-            (Waits::ClaimForNext { conversation, .. }, Some(Code::NoPackages)) => {
-                self.next_candidates(ctx, *conversation, vec![]);
-            }
-            (Waits::ClaimForNext { conversation, .. }, _) if !again => self.rejoin_failed(ctx, *conversation),
-            (Waits::Rejoin { conversation }, _) if !again => self.rejoin_refused(ctx, *conversation, &refusal),
-            (Waits::SettingsPut { .. }, Some(Code::StaleSettings)) => self.read_settings(ctx),
-            _ if again => {
-                self.stalled.push(request);
-                self.retry_stalled_later(ctx);
-            }
-            _ => {}
-        }
     }
 
     /// A socket event.

@@ -7,14 +7,17 @@
 //! Architecture invariant: no protocol. What a frame, a body or a row means is known on either side of this crate, never in it.
 #![cfg(target_arch = "wasm32")]
 
-mod bindings;
 mod clock;
 mod command;
+mod host;
 mod log;
 mod opfs;
 mod random;
 mod run;
+mod runner;
 mod show;
+mod slot;
 pub mod store;
 
-pub use bindings::{Host, Runner, version};
+pub use host::Host;
+pub use runner::{Runner, version};

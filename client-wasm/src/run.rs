@@ -14,10 +14,10 @@ use client_core::{
 };
 
 use crate::{
-    bindings::{Host, complain, slot_text},
     clock,
     command::{self, Asked},
-    random, show,
+    host::{Host, complain},
+    random, show, slot,
     store::{Home, Local, wipe},
 };
 
@@ -281,7 +281,7 @@ impl Run {
         };
         let snapshot = local.load()?;
         // The slot last: its record means that there is a store.
-        if self.host.keep(&slot_text(slot), key.0.to_vec(), stay).await.is_err() {
+        if self.host.keep(&slot::text(slot), key.0.to_vec(), stay).await.is_err() {
             local.close()?;
             return Err("the slot's record can't be written".to_owned());
         }

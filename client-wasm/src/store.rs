@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use wasm_bindgen::{JsCast as _, JsValue};
 
 use crate::{
-    bindings::Host,
+    host::Host,
     log,
     opfs::{Files, Refused},
 };

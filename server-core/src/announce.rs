@@ -5,7 +5,7 @@ use shared::{
     frame::{Delivered, Wanted},
 };
 
-use crate::session::SessionId;
+use crate::session::token::SessionId;
 
 /// One thing to tell, and whom. Published after the commit, never before.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,6 +21,7 @@ pub mod logs;
 pub mod origins;
 pub mod patience;
 pub mod redirect;
+pub mod remote;
 pub mod serve;
 pub mod socket;
 pub mod store_threads;

@@ -1,13 +1,12 @@
-//! The accept loop: connections are counted, handshakes bounded, buffers small (data.md §6).
+//! The accept loop: handshakes bounded, buffers small (data.md §6).
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     io,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -23,7 +22,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    sync::{mpsc, watch},
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsAcceptor;
@@ -31,10 +30,11 @@ use tower::ServiceExt as _;
 
 use crate::{
     app::{App, Stage, stopping},
-    http::{headers, session::prefix},
+    http::headers,
     logs::{Sparing, shortened},
     patience::Patient,
     redirect,
+    remote::{Connections, Remote},
 };
 
 /// The first byte, then the handshake, then the head of a request must each come within this. Handshakes are not queued: our
@@ -59,42 +59,14 @@ const BREATH: Duration = Duration::from_millis(100);
 pub struct Gate {
     app: Arc<App>,
     router: Router,
-    connections: Arc<Semaphore>,
-    addresses: Arc<Addresses>,
-    alive: mpsc::Sender<()>,
+    connections: Connections,
 }
 
 impl Gate {
     /// With these limits; `alive` is held by every living connection.
     #[must_use]
     pub fn new(app: Arc<App>, router: Router, limits: &crate::config::Limits, alive: mpsc::Sender<()>) -> Arc<Self> {
-        Arc::new(Self {
-            app,
-            router,
-            connections: Arc::new(Semaphore::new(limits.connections)),
-            addresses: Arc::new(Addresses { most: limits.connections_per_address, open: Mutex::default() }),
-            alive,
-        })
-    }
-}
-
-/// The peer of a request; keeps its connection counted for as long as somebody holds it.
-#[derive(Clone, Debug)]
-pub struct Remote(Arc<Counted>);
-
-#[derive(Debug)]
-struct Counted {
-    address: IpAddr,
-    _connection: OwnedSemaphorePermit,
-    _of_address: Option<OfAddress>,
-    _alive: mpsc::Sender<()>,
-}
-
-impl Remote {
-    /// The address.
-    #[must_use]
-    pub fn address(&self) -> IpAddr {
-        self.0.address
+        Arc::new(Self { app, router, connections: Connections::new(limits, alive) })
     }
 }
 
@@ -142,7 +114,7 @@ pub async fn accept(gate: Arc<Gate>, listener: TcpListener, tls: TlsAcceptor, mu
                 continue;
             }
         };
-        let Some(remote) = count(&gate, peer.ip()) else {
+        let Some(remote) = gate.connections.count(peer.ip()) else {
             if let Some(left_out) = FULL.pass() {
                 tracing::warn!(from = shortened(peer.ip()), left_out, "too many connections");
             }
@@ -150,13 +122,6 @@ pub async fn accept(gate: Arc<Gate>, listener: TcpListener, tls: TlsAcceptor, mu
         };
         tokio::spawn(connection(Arc::clone(&gate), stream, remote, tls.clone(), stage.clone()));
     }
-}
-
-fn count(gate: &Gate, address: IpAddr) -> Option<Remote> {
-    let address = address.to_canonical();
-    let connection = Arc::clone(&gate.connections).try_acquire_owned().ok()?;
-    let of_address = if address.is_loopback() { None } else { Some(gate.addresses.count(prefix(address))?) };
-    Some(Remote(Arc::new(Counted { address, _connection: connection, _of_address: of_address, _alive: gate.alive.clone() })))
 }
 
 async fn connection(gate: Arc<Gate>, stream: TcpStream, remote: Remote, tls: TlsAcceptor, stage: watch::Receiver<Stage>) {
@@ -296,59 +261,5 @@ impl Pulse {
                 return;
             }
         }
-    }
-}
-
-/// Open connections of each address prefix.
-#[derive(Debug)]
-struct Addresses {
-    most: usize,
-    open: Mutex<HashMap<Vec<u8>, usize>>,
-}
-
-#[derive(Debug)]
-struct OfAddress {
-    addresses: Arc<Addresses>,
-    prefix: Vec<u8>,
-}
-
-impl Addresses {
-    fn count(self: &Arc<Self>, prefix: Vec<u8>) -> Option<OfAddress> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(prefix.clone()).or_default();
-        if *count >= self.most {
-            return None;
-        }
-        *count += 1;
-        drop(open);
-        Some(OfAddress { addresses: Arc::clone(self), prefix })
-    }
-}
-
-impl Drop for OfAddress {
-    fn drop(&mut self) {
-        let mut open = self.addresses.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.prefix) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.prefix);
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn connections_of_one_address_are_bounded_and_given_back() {
-        let addresses = Arc::new(Addresses { most: 2, open: Mutex::default() });
-        let first = addresses.count(vec![1]).unwrap();
-        let _second = addresses.count(vec![1]).unwrap();
-        assert!(addresses.count(vec![1]).is_none());
-        assert!(addresses.count(vec![2]).is_some());
-        drop(first);
-        assert!(addresses.count(vec![1]).is_some());
     }
 }

@@ -10,7 +10,7 @@ use opaque_ke::{
     ksf::Ksf,
 };
 use server_core::Token;
-use shared::{AccountId, ConversationId, MessageId};
+use shared::{AccountId, ConversationId, DeviceId, MessageId};
 
 /// Stretches nothing and makes few packages: a type parameter, so that it can never reach a release.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,9 +62,7 @@ pub struct Device {
     /// The local store and who it belongs to: survives every crash.
     pub disk: Option<(Slot, Store)>,
     /// An older copy of the disk, kept for a rollback.
-    pub copy: Option<(Slot, Vec<Batch>)>,
-    /// In how many conversations it was when the copy was made.
-    pub copied_at: usize,
+    pub copy: Option<Copied>,
     /// The cookie jar: survives too.
     pub cookie: Option<Token>,
     /// The running core.
@@ -87,7 +85,28 @@ pub struct Device {
     pub skew: i64,
 }
 
+/// A copy of a profile, and the moment that it is from.
+pub struct Copied {
+    /// Whose it is.
+    pub slot: Slot,
+    /// What lies in it.
+    pub batches: Vec<Batch>,
+    /// In how many conversations it was.
+    pub joined: usize,
+    /// In which of its runs.
+    pub run: u64,
+    /// How many messages of it the server had counted at most.
+    pub counted: u64,
+}
+
 impl Device {
+    /// The device it is; the store of a superseded one goes on as another.
+    #[must_use]
+    pub fn id(&self) -> Option<DeviceId> {
+        let ((slot, _), client) = (self.disk.as_ref()?, self.client.as_ref()?);
+        Some(client.state().device.unwrap_or(slot.device))
+    }
+
     /// A fresh browser.
     #[must_use]
     pub fn new(person: usize) -> Self {
@@ -95,7 +114,6 @@ impl Device {
             person,
             disk: None,
             copy: None,
-            copied_at: 0,
             cookie: None,
             client: None,
             run: 0,

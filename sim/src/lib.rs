@@ -17,4 +17,5 @@ pub mod regression;
 pub mod sender_data;
 pub mod server;
 pub mod stage;
+mod stored;
 pub mod world;

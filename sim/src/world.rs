@@ -3,6 +3,7 @@
 mod calamity;
 mod network;
 mod people;
+mod rest;
 mod restore;
 mod shell;
 
@@ -11,7 +12,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
 };
 
-use client_core::{HttpOutcome, Input, view};
+use client_core::{HttpOutcome, Input};
 use shared::{MessageId, Millis, frame::ServerFrame};
 
 use crate::{
@@ -228,36 +229,6 @@ impl World {
             };
             self.history.facts.push(fact);
         }
-    }
-
-    fn unsettled(&mut self) -> String {
-        for (at, device) in self.devices.iter().enumerate() {
-            let Some(client) = &device.client else { return format!("device {at} is not running") };
-            let state = client.state();
-            if state.phase != view::Phase::Open || state.session != view::SessionState::Live {
-                return format!("device {at} is {:?} {:?}", state.phase, state.session);
-            }
-            if state.connection != view::ConnectionState::Online || state.waiting > 0 {
-                return format!("device {at} is {:?}, {} waiting", state.connection, state.waiting);
-            }
-            if let Some(starting) = client.conversations().iter().find(|c| c.state == view::ConversationStatus::Starting) {
-                return format!("device {at} is not in {} yet", starting.id);
-            }
-            if !device.asked.is_empty() || !device.again.is_empty() {
-                return format!("device {at} has commands without an answer: {:?}", device.asked);
-            }
-            if device.socket.is_none_or(|socket| self.dead.contains(&socket)) {
-                return format!("device {at} has a line that carries nothing");
-            }
-        }
-        let busy = self.happenings.values().any(|h| !matches!(h, Happening::Timer { .. } | Happening::Act { .. }));
-        if busy {
-            return "something is under way".to_owned();
-        }
-        let missing = crate::checks::behind(self);
-        let missing = if missing.is_empty() { crate::checks::outside(self) } else { missing };
-        // Cursors of rows that came one after the other wait a moment for each other.
-        if missing.is_empty() { crate::checks::unsaid(self).pop().unwrap_or_default() } else { missing }
     }
 
     fn step(&mut self) -> bool {

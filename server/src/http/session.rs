@@ -3,7 +3,7 @@
 //! Reads are checked on a reader; every operation of the writer checks the session again inside its own transaction, so
 //! that nothing is changed by a session that ended in between.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::{FromRequestParts, OptionalFromRequestParts},
@@ -16,7 +16,10 @@ use super::{
     Refused,
     cookies::{self, Slot},
 };
-use crate::{app::App, listen::Remote};
+use crate::{
+    app::App,
+    remote::{Remote, prefix},
+};
 
 /// A live session, enrolled or not.
 #[derive(Clone, Debug)]
@@ -139,26 +142,5 @@ impl FromRequestParts<Arc<App>> for Asking {
         let remote = parts.extensions.get::<Remote>().ok_or_else(|| Refusal::internal("a request without an address"))?;
         let slot = Slot::of(&parts.headers)?;
         Ok(Self(Peer { prefix: prefix(remote.address()), known: cookies::read_known(&parts.headers, slot) }))
-    }
-}
-
-/// IPv4 whole, IPv6 its /64: what one customer usually has.
-#[must_use]
-pub fn prefix(address: IpAddr) -> Vec<u8> {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().into_iter().take(8).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_customer_is_one_prefix() {
-        assert_eq!(prefix("::ffff:192.0.2.1".parse().unwrap()), [192, 0, 2, 1]);
-        assert_eq!(prefix("2001:db8::1".parse().unwrap()), prefix("2001:db8::ffff:2".parse().unwrap()));
-        assert_ne!(prefix("2001:db8::1".parse().unwrap()), prefix("2001:db8:0:1::1".parse().unwrap()));
     }
 }

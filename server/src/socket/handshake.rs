@@ -16,7 +16,7 @@ use crate::{
     app::{App, Stage},
     clock,
     http::{Refused, guard},
-    listen::Remote,
+    remote::Remote,
 };
 
 /// Read at once from a socket: most frames are smaller, and an idle socket keeps this much. Bigger frames grow the buffer.

@@ -21,7 +21,7 @@ use super::{bucket::Bucket, reader};
 use crate::{
     app::{App, stopping},
     hub::{Outlet, Work},
-    listen::Remote,
+    remote::Remote,
 };
 
 /// A frame being written to a socket that must close is given this long.

@@ -4,7 +4,7 @@ use client_core::{HttpOutcome, Input, SocketEvent};
 use shared::frame::{Append, ClientFrame, ServerFrame};
 
 use super::{Happening, World, offered};
-use crate::{faults::Fault, history::Fact, server::Said};
+use crate::{faults::Fault, history::Fact, server::Said, stored};
 
 impl World {
     pub(super) fn latency(&mut self) -> u64 {
@@ -58,7 +58,7 @@ impl World {
 
     /// Who has a leaf now and had none before.
     fn look_at_leaves(&mut self) {
-        for (conversation, device, leaf, number) in crate::checks::leaves(&mut self.server) {
+        for (conversation, device, leaf, number) in stored::leaves(&mut self.server) {
             if self.leaves.insert((conversation, device), leaf) != Some(leaf) {
                 self.history.facts.push(Fact::Entered { conversation, device, number });
             }
@@ -141,7 +141,7 @@ impl World {
                 (ServerFrame::Refused(refused), Some(append)) if refused.code == "stale_epoch" => {
                     self.dice.counts.saw(Fault::SealedAgain);
                     // The client may happen to read its own row before it acts on this; the promise is broken all the same.
-                    if writer.is_some_and(|device| crate::checks::is_stored(&mut self.server, device, append)) {
+                    if writer.is_some_and(|device| stored::is_stored(&mut self.server, device, append)) {
                         self.found.push(format!("{} is stored, and was refused when it came again", append.message));
                     }
                 }
@@ -151,8 +151,7 @@ impl World {
                     self.found.push(format!("an honest client was refused: {refused:?}"));
                 }
                 (ServerFrame::Appended(_), Some(append))
-                    if crate::checks::epoch(&mut self.server, append.conversation)
-                        .is_some_and(|epoch| append.epoch < epoch) =>
+                    if stored::epoch(&mut self.server, append.conversation).is_some_and(|epoch| append.epoch < epoch) =>
                 {
                     self.dice.counts.saw(Fault::AnsweredAcrossEpochs);
                 }

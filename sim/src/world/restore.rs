@@ -2,11 +2,11 @@
 
 use super::{Happening, World};
 use crate::{
-    checks,
     database::Database,
     faults::{Dice, Fault},
     history::Fact,
     server::Server,
+    stored,
 };
 
 /// Worlds whose weight for the fault is at least this have an operator; in them no browser's profile is put back or copied, for
@@ -52,7 +52,7 @@ impl World {
     /// (docs/TESTING.md, known gaps).
     pub(super) fn operate(&mut self) {
         let Some(operator) = self.operator.as_mut().filter(|operator| !self.dice.calm && !operator.done) else { return };
-        let (accounts, conversations) = checks::accounts(&mut self.server);
+        let (accounts, conversations) = stored::accounts(&mut self.server);
         let drawn = operator.dice.below(100);
         let done = match &operator.copy {
             None if drawn < 20 && accounts == self.people.len() => {
@@ -72,7 +72,7 @@ impl World {
 
     fn put_back(&mut self, database: Database) -> Result<(), String> {
         let store = database.store()?;
-        let before = checks::rows(&mut self.server);
+        let before = stored::rows(&mut self.server);
         let Some(operator) = self.operator.as_mut() else { return Ok(()) };
         operator.done = true;
         operator.database = database;
@@ -84,11 +84,11 @@ impl World {
             }
         }
         self.dice.counts.saw(Fault::ServerRestored);
-        let left = checks::rows(&mut self.server);
+        let left = stored::rows(&mut self.server);
         let lost: Vec<_> = before.into_iter().filter(|row| !left.contains(row)).collect();
         self.tell(|| format!("the server is put back and loses {} rows", lost.len()));
         self.history.facts.push(Fact::Restored { lost });
-        self.leaves = checks::leaves(&mut self.server).into_iter().map(|(id, device, leaf, _)| ((id, device), leaf)).collect();
+        self.leaves = stored::leaves(&mut self.server).into_iter().map(|(id, device, leaf, _)| ((id, device), leaf)).collect();
         Ok(())
     }
 }

@@ -12,8 +12,8 @@ use shared::{Code, http::LoginFinish};
 use crate::{
     app::App,
     http::{Answer, Refused, body::Json, cookies::Slot},
-    listen::Remote,
     logs::{Sparing, shortened},
+    remote::Remote,
 };
 
 pub(crate) async fn handle(
