@@ -25,6 +25,8 @@ pub(crate) type OutKey = (ConversationId, u64);
 
 /// Messages of one conversation that may be under way at once.
 const WINDOW: usize = 16;
+/// Own rows may be refused so often, one after the other, without a pause.
+const REFUSALS: u32 = 64;
 
 impl Session {
     /// Takes a text: durable here before the command is answered, on its way as soon as possible.
@@ -207,8 +209,12 @@ impl Session {
         let epoch = behind.unwrap_or(newest);
         for key in keys {
             let Some(item) = self.outbox.get(&key) else { continue };
-            if self.in_flight.values().any(|flying| flying.is(id, item.message)) {
-                continue;
+            if let Some(flying) = self.in_flight.values().find(|flying| flying.is(id, item.message)) {
+                // What was sealed for an epoch that has passed will be refused: nothing may overtake it.
+                if flying.place == (generation, epoch) {
+                    continue;
+                }
+                return;
             }
             let ready = item.sealed.iter().any(|v| v.generation == generation && v.epoch == epoch);
             if !ready && (epoch != newest || !self.seal(key, generation)) {
@@ -227,7 +233,8 @@ impl Session {
                 sealed: variant.bytes.clone(),
             };
             let told = self.live.get(&id).map_or(0, |live| live.told.sent());
-            self.in_flight.insert(request, Flying { conversation: id, message: item.message, told });
+            let flying = Flying { conversation: id, message: item.message, n: item.n, place: (generation, epoch), told };
+            self.in_flight.insert(request, flying);
             self.transmit(&ClientFrame::Append(append));
         }
     }
@@ -255,7 +262,7 @@ impl Session {
 
     /// The server has stored a row of ours.
     pub(crate) fn appended(&mut self, ctx: &mut Ctx<'_>, appended: frame::Appended) {
-        let Some(Flying { conversation: id, message, told }) = self.in_flight.remove(&appended.request) else { return };
+        let Some(Flying { conversation: id, message, told, .. }) = self.in_flight.remove(&appended.request) else { return };
         self.own_row_stored(id, message, appended.number, appended.at);
         let live = self.live.entry(id).or_default();
         live.head = live.head.max(appended.number);
@@ -284,6 +291,9 @@ impl Session {
         item.failed = None;
         item.at = at;
         let item = item.clone();
+        let live = self.live.entry(id).or_default();
+        live.counted = live.counted.max(item.n);
+        live.refused = 0;
         self.dirty_out.insert(key);
         if let Some(conv) = self.conversation(id) {
             conv.parents = vec![message];
@@ -308,22 +318,15 @@ impl Session {
 
     /// The server refused a row; nothing was stored of it.
     pub(crate) fn append_refused(&mut self, ctx: &mut Ctx<'_>, refused: &frame::Refused) {
-        let Some(Flying { conversation: id, message, .. }) = self.in_flight.remove(&refused.request) else { return };
+        let Some(Flying { conversation: id, message, n, .. }) = self.in_flight.remove(&refused.request) else { return };
+        self.slow_down(ctx, id);
         match refused.code() {
             Some(Code::StaleEpoch | Code::StaleGeneration) => {
                 let live = self.live.entry(id).or_default();
                 live.hold = true;
                 self.catch_up_anyway(ctx, id);
             }
-            Some(Code::OutOfTurn) => {
-                self.in_flight.retain(|_, flying| flying.conversation != id);
-                let expected = refused.detail.unwrap_or(0);
-                if self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
-                    return self.superseded();
-                }
-                self.count_from(id, expected);
-                self.pump(ctx, id);
-            }
+            Some(Code::OutOfTurn) => self.out_of_turn(ctx, id, n, refused.detail.unwrap_or(0)),
             Some(Code::CommitFirst) => {
                 if let Some(conv) = self.conversation(id) {
                     conv.since_path = conv.since_path.max(PATH_MESSAGES);
@@ -349,8 +352,33 @@ impl Session {
         }
     }
 
-    /// The server waits for another counter. When a message has it, everything from there is simply offered again; else
-    /// (the server was restored) the waiting ones are counted anew.
+    /// An honest server has no reason to refuse again and again: it is not asked at the pace of the line for ever.
+    fn slow_down(&mut self, ctx: &Ctx<'_>, id: ConversationId) {
+        let live = self.live.entry(id).or_default();
+        live.refused = live.refused.saturating_add(1);
+        if let Some(more) = live.refused.checked_sub(REFUSALS) {
+            let pause = ctx.now.plus((SECOND << (more / WINDOW as u32).min(6)).min(MINUTE));
+            live.quiet = Some(live.quiet.unwrap_or_default().max(pause));
+        }
+    }
+
+    /// The server waits for another counter than the one a message of ours, which it does not have, came with.
+    fn out_of_turn(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, n: u64, expected: u64) {
+        self.in_flight.retain(|_, flying| flying.conversation != id);
+        // This one's counter stands there with another message, or one that was not given out here yet: somebody else goes
+        // on as this device.
+        if expected > n || self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
+            return self.superseded();
+        }
+        // What has that counter was stored meanwhile: the refusal is older than that.
+        if self.live.get(&id).is_none_or(|live| live.counted < expected) {
+            self.count_from(id, expected);
+        }
+        self.pump(ctx, id);
+    }
+
+    /// When a message has the counter that the server waits for, everything from there is simply offered again; else (the
+    /// server was restored) the waiting ones are counted anew.
     fn count_from(&mut self, id: ConversationId, expected: u64) {
         let mut waiting =
             self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none() && item.n > 0);

@@ -85,6 +85,10 @@ pub(crate) struct Live {
     /// Since when pauses are counted, and how long they were.
     pub(crate) quiet_from: Millis,
     pub(crate) quiet_spent: u64,
+    /// The highest counter that an own row was seen to be stored with.
+    pub(crate) counted: u64,
+    /// Own rows refused since something was last stored or read.
+    pub(crate) refused: u32,
 }
 
 /// A row that was sent and is not answered.
@@ -92,6 +96,10 @@ pub(crate) struct Live {
 pub(crate) struct Flying {
     pub(crate) conversation: ConversationId,
     pub(crate) message: MessageId,
+    /// The counter it was sent with.
+    pub(crate) n: u64,
+    /// Generation and epoch of the form that was sent.
+    pub(crate) place: (u32, u64),
     /// The own cursor that was sent before it.
     pub(crate) told: u64,
 }

@@ -5,7 +5,6 @@ use shared::{Bytes, Code, ConversationId, MessageId, authenticated::CommitData, 
 
 use super::place;
 use crate::{
-    Failure,
     http::{self, Draft, Refusal},
     mls::{Candidate, Made},
     output::Method,
@@ -114,6 +113,7 @@ impl Session {
                 conv.since = number;
             }
         }
+        self.live.entry(id).or_default().refused = 0;
         self.look_at_wanted(ctx, id);
         if creates {
             self.system_line(id, number, place::ROW, now, SystemLine::Started);
@@ -141,12 +141,7 @@ impl Session {
             Some(Code::ConversationExists) if pending.creates => {
                 self.creation_lost(ctx, id, refusal.failure.detail.as_deref());
             }
-            _ if pending.creates => {
-                let _: Result<(), _> = self.groups.delete((id, 0));
-                self.convs.remove(&id);
-                self.dirty_convs.insert(id);
-                self.start_failed(id, Failure::from(refusal.clone()));
-            }
+            _ if pending.creates => self.creation_refused(ctx, id, refusal),
             _ => {
                 let generation = self.convs.get(&id).map_or(0, |conv| conv.generation);
                 let _: Result<(), _> = self.groups.clear_pending((id, generation));

@@ -115,6 +115,7 @@ impl Session {
                     if let Some(conv) = self.conversation(id) {
                         conv.cursor = conv.cursor.max(row.number);
                     }
+                    self.live.entry(id).or_default().refused = 0;
                 }
                 Applied::Big => {
                     self.ask_row(ctx, id, row.number);

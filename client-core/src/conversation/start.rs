@@ -10,7 +10,7 @@ use shared::{
 use crate::{
     Failure,
     failure::code,
-    http::{self, Draft},
+    http::{self, Draft, Refusal},
     mls::Candidate,
     output::{Answer, Method},
     rows::{Conv, Standing},
@@ -26,6 +26,8 @@ pub(crate) struct Starting {
     pub(crate) commands: Vec<u64>,
     candidates: Vec<Candidate>,
     left: usize,
+    /// It was refused once already.
+    again: bool,
 }
 
 impl Session {
@@ -82,14 +84,14 @@ impl Session {
         if let Some(starting) = self.starting.values_mut().find(|starting| starting.with == with) {
             return starting.commands.push(command);
         }
-        self.begin_with(ctx, with, vec![command]);
+        self.begin_with(ctx, with, vec![command], false);
     }
 
     /// Claims packages of the other account's devices and of the own other ones.
-    pub(crate) fn begin_with(&mut self, ctx: &mut Ctx<'_>, with: AccountId, commands: Vec<u64>) {
+    pub(crate) fn begin_with(&mut self, ctx: &mut Ctx<'_>, with: AccountId, commands: Vec<u64>, again: bool) {
         let conversation = ConversationId(ctx.entropy.array());
         let accounts = if with == self.me.account { vec![with] } else { vec![with, self.me.account] };
-        let starting = Starting { with, commands, candidates: vec![], left: accounts.len() };
+        let starting = Starting { with, commands, candidates: vec![], left: accounts.len(), again };
         self.starting.insert(conversation, starting);
         let claim = body::Claim { conversation_id: conversation, generation: 0, epoch: 0, device_id: None };
         for account in accounts {
@@ -180,6 +182,31 @@ impl Session {
         }
     }
 
+    /// The server does not take the conversation as it was made. What was written in it waits for one that it takes.
+    pub(super) fn creation_refused(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, refusal: &Refusal) {
+        let _: Result<(), _> = self.groups.delete((id, 0));
+        let written = self.outbox.range((id, 0)..=(id, u64::MAX)).next().is_some();
+        let Some(conv) = self.conversation(id) else { return };
+        let with = conv.with;
+        // From here on it is one that nobody has heard of: the next one that is made with this person takes its place.
+        (conv.pending, conv.standing) = (None, Standing::Awaited);
+        let kept = written || !conv.draft.is_empty();
+        let again = self.starting.get(&id).is_some_and(|starting| starting.again);
+        if refusal.code() == Some(Code::DeviceNotStated) && !again {
+            // A browser has left its account since its package was given out: those that are given out now are of the others.
+            let commands = self.starting.remove(&id).map(|starting| starting.commands).unwrap_or_default();
+            return self.begin_with(ctx, with, commands, true);
+        }
+        if kept {
+            // The next connection looks what has become of it.
+            self.listed = false;
+        } else {
+            self.convs.remove(&id);
+            self.shows.push(crate::view::Event::Reset);
+        }
+        self.start_failed(id, Failure::from(refusal.clone()));
+    }
+
     /// The pair has a conversation already: the own group goes, what was written moves there, and its Welcome is awaited.
     pub(crate) fn creation_lost(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, detail: Option<&str>) {
         let existing: Option<ConversationId> = detail.and_then(|text| text.parse().ok());
@@ -261,7 +288,7 @@ impl Session {
         let me = self.me.account;
         let note = list.conversations.iter().any(|state| state.kind == Kind::Note.byte());
         if !note && self.direct_with(me).is_none() && !self.is_starting(me) {
-            self.begin_with(ctx, me, vec![]);
+            self.begin_with(ctx, me, vec![], false);
         }
     }
 
@@ -274,7 +301,7 @@ impl Session {
             if let Some(existing) = existing.filter(|state| state.id != id) {
                 self.move_into(ctx, id, existing.id);
             } else if !self.is_starting(with) {
-                self.begin_with(ctx, with, vec![]);
+                self.begin_with(ctx, with, vec![], false);
             }
         }
     }

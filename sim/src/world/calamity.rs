@@ -6,9 +6,10 @@ use shared::{Millis, time::DAY};
 
 use super::{Happening, World};
 use crate::{
-    device::{Cheap, Device},
+    device::{Cheap, Copied, Device},
     faults::Fault,
     history::Fact,
+    stored,
 };
 
 /// The server takes no key package that was made more than an hour ahead of its clock.
@@ -39,25 +40,30 @@ impl World {
 
     /// Keeps a copy of a profile, or brings an old one back: the newer one's memory is gone.
     ///
-    /// Two moments are left out, because what is put back is not found out there yet: a run whose Hello is not answered, and a
-    /// copy from before a conversation that this very run came into and has not written to.
+    /// Left out is what the server can't tell (ADR 0004): a run whose Hello is not answered, and a copy from within the run that goes on, none of
+    /// whose messages have been stored since.
     pub(super) fn copy_or_roll_back(&mut self, at: usize) {
         if !self.may_be_replaced(at) {
             return;
         }
         let Some(device) = self.devices.get_mut(at) else { return };
         let Some(client) = device.client.as_ref().filter(|client| is_online(client)) else { return };
-        let joined = client.cursors().len();
+        let (joined, waiting) = (client.cursors().len(), u64::from(client.state().waiting));
+        let Some(counted) = device.id().map(|id| stored::counted(&mut self.server, id)) else { return };
         match (&device.disk, device.copy.take()) {
             (Some((slot, store)), None) => {
-                device.copy = store.export().ok().map(|batches| (slot.clone(), batches));
-                device.copied_at = joined;
+                // What waits may have counters that the server does not know yet.
+                let (slot, run, counted) = (slot.clone(), device.run, counted + waiting);
+                device.copy = store.export().ok().map(|batches| Copied { slot, batches, joined, run, counted });
             }
-            (Some(_), Some((slot, batches)))
-                if device.copied_at == joined && self.dice.happens(Fault::ProfileRolledBack, 500) =>
-            {
-                match filled(&batches) {
-                    Ok(store) => device.disk = Some((slot, store)),
+            (Some(_), Some(copy)) if copy.joined == joined => {
+                let told = copy.run != device.run || copy.counted < counted;
+                if !told || !self.dice.happens(Fault::ProfileRolledBack, 1_000) {
+                    device.copy = Some(copy);
+                    return;
+                }
+                match filled(&copy.batches) {
+                    Ok(store) => device.disk = Some((copy.slot, store)),
                     Err(error) => {
                         return self.found.push(format!("device {at}: a copied store does not take its rows: {error}"));
                     }
@@ -66,8 +72,7 @@ impl World {
                 self.history.facts.push(Fact::RolledBack { profile: at });
                 self.crash(at);
             }
-            (Some(_), Some(_)) if device.copied_at != joined => {}
-            (_, copy) => device.copy = copy,
+            _ => {}
         }
     }
 

@@ -5,3 +5,4 @@ mod devices;
 mod restore;
 mod town;
 mod ways_in;
+mod writing;

@@ -1,0 +1,138 @@
+//! What somebody has written reaches the server once, whatever it has answered meanwhile.
+
+use std::{cell::Cell, rc::Rc};
+
+use client_core::{Command, Input, view::SessionState};
+use server_core::sql::Sql as _;
+use shared::{
+    ConversationId,
+    frame::{ClientFrame, ServerFrame},
+};
+
+use crate::town::Town;
+
+const MINUTE: u64 = 60 * 1_000;
+
+fn with(town: &Town, at: usize, name: &str) -> Option<ConversationId> {
+    town.client(at).conversations().into_iter().find(|view| view.with.name == name).map(|view| view.id)
+}
+
+/// A browser leaves its account between the moment that its package was given out and the one that the conversation is made with it;
+/// or the server says something that nobody expects.
+#[test]
+fn what_was_written_in_a_conversation_that_is_refused_is_said_in_the_next() {
+    for code in ["device_not_stated", "bad_request"] {
+        let mut town = Town::new(code);
+        let alice = town.register("alice");
+        town.register("bob");
+        town.latency = 50;
+        let refused = Rc::new(Cell::new(false));
+        let seen = Rc::clone(&refused);
+        town.tamper.request = Some(Box::new(move |_, request| {
+            if request.path == "/api/conversations" && request.body.is_some() && !seen.replace(true) {
+                "/api/refused".clone_into(&mut request.path);
+            }
+            true
+        }));
+        town.tamper.answer = Some(Box::new(move |_, path, response| {
+            if path == "/api/refused" {
+                response.status = 422;
+                response.body = format!(r#"{{"ok":false,"error":"no","code":"{code}"}}"#).into_bytes();
+            }
+        }));
+        town.input(alice, Input::Command { id: u64::MAX, command: Command::StartChat { username: "bob".to_owned() } });
+        assert!(
+            town.until(MINUTE, |stage| stage.client(alice).conversations().len() > 1),
+            "it is there before the server has it"
+        );
+        let first = with(&town, alice, "bob").unwrap();
+        let said: Vec<_> = (0..3).map(|n| town.write(alice, first, &format!("text {n}"))).collect();
+        town.rest(20_000);
+        assert!(refused.get());
+        // What was not begun anew at once is when the line has come back.
+        town.cut(alice, true);
+        town.cut(alice, false);
+        town.rest(20_000);
+        let id = with(&town, alice, "bob").unwrap();
+        assert_ne!(id, first, "{code}");
+        assert_eq!(town.log(id), said, "{code}");
+        assert_eq!(town.client(alice).state().waiting, 0);
+        assert_eq!(town.shown(alice, id), said);
+    }
+}
+
+/// The answers of one line may come in another order than they were given.
+#[test]
+fn a_refusal_that_comes_late_moves_no_counter() {
+    let mut town = Town::new("late");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    town.latency = 20;
+    // The first message arrives behind the second, and the second one's refusal behind the first one's answer.
+    let (mut row, mut refusal) = (None, None);
+    let mut held = false;
+    town.tamper.up = Some(Box::new(move |_, frame| match frame {
+        ClientFrame::Append(_) if !held => {
+            held = true;
+            row = Some(frame);
+            vec![]
+        }
+        ClientFrame::Append(_) => [Some(frame), row.take()].into_iter().flatten().collect(),
+        other => vec![other],
+    }));
+    town.tamper.down = Some(Box::new(move |_, frame| match frame {
+        ServerFrame::Refused(_) if refusal.is_none() => {
+            refusal = Some(frame);
+            vec![]
+        }
+        ServerFrame::Appended(_) => [Some(frame), refusal.take()].into_iter().flatten().collect(),
+        other => vec![other],
+    }));
+    let said: Vec<_> = (0..3).map(|n| town.write(alice, id, &format!("text {n}"))).collect();
+    town.rest(20_000);
+    town.holds(id, &[alice, bob], &said);
+    let counted = town.server().look(|sql| {
+        let row = sql.query("SELECT MAX(last_n) FROM conv_device", &[]).unwrap().pop();
+        row.unwrap().take::<u64>().unwrap()
+    });
+    assert_eq!(counted, 3, "each has the counter that it was sealed with");
+}
+
+/// Whatever the reason: a browser that is refused all the time does not ask at the pace of the line.
+#[test]
+fn who_is_always_refused_asks_more_and_more_rarely() {
+    let mut town = Town::new("always");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    town.latency = 5;
+    let asked = Rc::new(Cell::new(0_u32));
+    let seen = Rc::clone(&asked);
+    town.tamper.up = Some(Box::new(move |_, frame| {
+        let ClientFrame::Append(mut append) = frame else { return vec![frame] };
+        seen.set(seen.get() + 1);
+        append.epoch += 1;
+        vec![ClientFrame::Append(append)]
+    }));
+    let said = vec![town.write(alice, id, "whenever you like")];
+    town.pass(10 * MINUTE);
+    assert!((64..200).contains(&asked.get()), "{}", asked.get());
+    town.tamper.up = None;
+    town.pass(2 * MINUTE);
+    town.holds(id, &[alice, bob], &said);
+}
+
+/// A counter that stands at the server with another message was given by somebody who has a copy of this browser.
+#[test]
+fn who_finds_the_own_counter_taken_stops() {
+    let mut town = Town::new("taken");
+    let alice = town.register("alice");
+    town.register("bob");
+    let id = town.chat(alice, "bob");
+    town.say(alice, id, "mine");
+    // Nothing that a Hello would tell: the counter moves while the line is open.
+    let database = rusqlite::Connection::open(town.folder.join("sotto.db")).unwrap();
+    assert_eq!(database.execute("UPDATE conv_device SET last_n = last_n + 1", []).unwrap(), 1);
+    town.write(alice, id, "mine too");
+    town.rest(20_000);
+    assert_eq!(town.client(alice).state().session, SessionState::Ended);
+}
