@@ -93,8 +93,8 @@ mod tests {
     #[test]
     fn lengths_fall_into_few_buckets() {
         let sizes: std::collections::BTreeSet<usize> =
-            (0..=4096).map(|length| wrap(&[1; 32], &vec![7; length]).unwrap().len()).collect();
-        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [256, 512, 1024, 2048, 4096, 8192]);
+            (0..=65_500).step_by(50).map(|length| wrap(&[1; 32], &vec![7; length]).unwrap().len()).collect();
+        assert_eq!(sizes.into_iter().collect::<Vec<_>>(), [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]);
         assert!(wrap(&[1; 32], &vec![7; 65_500]).is_ok());
         assert!(wrap(&[1; 32], &vec![7; 65_501]).is_err());
     }

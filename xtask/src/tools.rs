@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const TARGET: &str = "wasm32-unknown-unknown";
-/// Vite and the browser suite ask for it.
-const NODE: u32 = 20;
+/// Vite and the plugin for Svelte ask for one of these (major, minor), or anything newer than the last.
+const NODE: [(u32, u32); 3] = [(20, 19), (22, 12), (24, 0)];
 
 /// A program and the Debian package that brings it.
 const BUILD_PACKAGES: [(&str, &str); 1] = [("clang", "clang")];
@@ -23,7 +23,9 @@ pub(crate) fn all() -> Result<()> {
     for_wasm()?;
     for_page()?;
     for_browser_tests()?;
+    for_wasm_tests()?;
     nextest()?;
+    faketime()?;
     println!("all tools are there");
     Ok(())
 }
@@ -101,17 +103,22 @@ fn has_target_without_rustup() -> bool {
 }
 
 fn node() -> Result<()> {
-    let Some(version) = process::said("node", &["--version"]) else {
-        bail!("node is missing: install Node.js {NODE} or newer (https://nodejs.org), with npm");
-    };
-    let major = version.trim_start_matches('v').split('.').next().and_then(|text| text.parse::<u32>().ok());
-    if major.is_none_or(|major| major < NODE) {
-        bail!("node is {version}, but {NODE} or newer is needed (https://nodejs.org)");
+    let wanted = "Node.js 20.19, 22.12 or 24 and newer (https://nodejs.org), with npm";
+    let Some(version) = process::said("node", &["--version"]) else { bail!("node is missing: install {wanted}") };
+    if !is_new_enough(&version) {
+        bail!("node is {version}, but {wanted} is needed");
     }
     if find("npm").is_none() {
         bail!("npm is missing: it comes with Node.js (https://nodejs.org)");
     }
     Ok(())
+}
+
+fn is_new_enough(node: &str) -> bool {
+    let mut numbers = node.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else { return false };
+    let newest = NODE.iter().map(|(major, _)| *major).max().unwrap_or(0);
+    major > newest || NODE.iter().any(|(wanted, least)| major == *wanted && minor >= *least)
 }
 
 fn debian(wanted: &[(&str, &str)]) -> Result<()> {
@@ -163,6 +170,16 @@ fn version_in(lock: &str, name: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_odd_or_old_node_is_named() {
+        for good in ["v20.19.0", "v22.12.1", "v24.0.0", "v25.1.0"] {
+            assert!(is_new_enough(good), "{good}");
+        }
+        for bad in ["v20.18.3", "v21.7.0", "v22.11.0", "v18.20.0", "", "node"] {
+            assert!(!is_new_enough(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn the_version_is_the_one_of_that_very_crate() {

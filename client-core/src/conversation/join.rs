@@ -26,22 +26,27 @@ impl Session {
         if let Ok(inbox) = http::numbered::<body::Inbox>(answer)
             && !inbox.items.is_empty()
         {
-            self.inbox(ctx, inbox.items);
+            self.take_items(ctx, inbox.items, true);
         }
     }
 
-    /// Items in order; each is done once, then acknowledged. None at all means that the next one is too big for a frame.
+    /// Items that the server pushes. None at all means that the next one is too big for a frame.
     pub(crate) fn inbox(&mut self, ctx: &mut Ctx<'_>, items: Vec<InboxItem>) {
         if items.is_empty() {
             return self.ask(ctx, Waits::Inbox, Draft::get(format!("/api/inbox?after={}", self.me.inbox)));
         }
+        self.take_items(ctx, items, false);
+    }
+
+    /// Items in order; each is done once, then acknowledged. Numbers have no gaps: what came too early is asked for in its
+    /// turn. What is not there when it was `asked` for is lost: to ask again would never end.
+    fn take_items(&mut self, ctx: &mut Ctx<'_>, items: Vec<InboxItem>, asked: bool) {
         let mut last = self.me.inbox;
         for item in items {
             if item.number <= last {
                 continue;
             }
-            // Numbers have no gaps: what came too early is read again in its turn.
-            if item.number != last + 1 {
+            if item.number != last + 1 && !asked {
                 self.ask(ctx, Waits::Inbox, Draft::get(format!("/api/inbox?after={last}")));
                 break;
             }

@@ -21,8 +21,12 @@ use super::{bucket::Bucket, reader};
 use crate::{
     app::{App, stopping},
     hub::{Outlet, Work},
+    logs::Sparing,
     remote::Remote,
 };
+
+/// Any browser can say it, true or not.
+static WENT_BACK: Sparing = Sparing::new();
 
 /// A frame being written to a socket that must close is given this long.
 const GRACE: Duration = Duration::from_millis(400);
@@ -94,8 +98,11 @@ async fn greet(app: &App, session: &Session, outlet: &Arc<Outlet>, hello: Client
     };
     let refused = |refusal: server_core::Refusal| {
         crate::http::refusal::log(&refusal);
-        if refusal.code == Code::WentBack {
+        if refusal.code == Code::WentBack
+            && let Some(left_out) = WENT_BACK.pass()
+        {
             tracing::error!(
+                left_out,
                 "a browser has rows that this database never had: it is an older copy. Stop, delete store.epoch, start"
             );
         }

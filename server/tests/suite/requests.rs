@@ -250,6 +250,25 @@ async fn tls_is_1_3_with_the_hybrid_group_and_speaks_h2() {
     assert_eq!(head[3], 4);
 }
 
+/// A ClientHello of TLS 1.2: it names no supported versions (RFC 8446 §4.2.1), so 1.3 can't be meant.
+#[tokio::test]
+async fn who_offers_tls_1_2_alone_is_refused() {
+    let app = TestApp::start().await;
+    let mut hello = vec![3, 3];
+    hello.extend([7; 32]);
+    // No session; ECDHE-ECDSA and -RSA with AES-128-GCM; no compression; groups x25519 and P-256; two kinds of signatures.
+    hello.extend([0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
+    let extensions = [&[0, 10, 0, 6, 0, 4, 0, 29, 0, 23][..], &[0, 13, 0, 6, 0, 4, 4, 3, 8, 4], &[0, 11, 0, 2, 1, 0]].concat();
+    hello.extend([0, u8::try_from(extensions.len()).unwrap()]);
+    hello.extend(extensions);
+    let length = u8::try_from(hello.len()).unwrap();
+    let mut stream = TcpStream::connect(app.address).await.unwrap();
+    stream.write_all(&[&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &hello].concat()).await.unwrap();
+    let mut answer = [0; 7];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!((answer[0], &answer[5..]), (21, &[2, 70][..]), "fatal: protocol_version");
+}
+
 #[tokio::test]
 async fn a_client_that_trusts_nobody_is_not_served() {
     let app = TestApp::start().await;

@@ -73,7 +73,9 @@ fn every_attack_is_listed_and_every_test_exists() {
     let named: BTreeSet<&str> = in_backticks(&document).filter(is_name).collect();
     wrong.extend(named.iter().filter(|name| !tests.contains(**name)).map(|name| format!("no test {name}")));
     let mut own = BTreeSet::new();
-    sources(&root().join("sim/tests/attacks"), &mut own);
+    for folder in ["sim/tests", "server/tests"] {
+        sources(&root().join(folder), &mut own);
+    }
     wrong.extend(
         own.iter().filter(|n| n.starts_with("attack_") && !named.contains(n.as_str())).map(|n| format!("not listed: {n}")),
     );

@@ -238,7 +238,10 @@ fn sweep(tables: &[&str]) {
         assert!(!template.stage.database.rows(table).is_empty(), "{table} is empty: nothing would be tried");
         for (at, (column, kind)) in template.stage.database.columns(table).into_iter().enumerate() {
             for mutation in mutations(at, &kind) {
-                let found = outcome(&template, table, at, mutation, &format!("{table}.{column} {mutation:?}"));
+                let name = format!("{table}.{column} {mutation:?}");
+                // Shown when this one fails.
+                println!("{name}");
+                let found = outcome(&template, table, at, mutation, &name);
                 let seen = worst.entry(((*table).to_owned(), column.clone())).or_insert((found, mutation));
                 if found > seen.0 {
                     *seen = (found, mutation);

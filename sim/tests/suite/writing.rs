@@ -3,7 +3,6 @@
 use std::{cell::Cell, rc::Rc};
 
 use client_core::{Command, Input, view::SessionState};
-use server_core::sql::Sql as _;
 use shared::{
     ConversationId,
     frame::{ClientFrame, ServerFrame},
@@ -135,4 +134,27 @@ fn who_finds_the_own_counter_taken_stops() {
     town.write(alice, id, "mine too");
     town.rest(20_000);
     assert_eq!(town.client(alice).state().session, SessionState::Ended);
+}
+
+/// A database may lose an item of an inbox: it is asked for once.
+#[test]
+fn what_an_inbox_has_lost_is_passed_over() {
+    let mut town = Town::new("inbox");
+    let (alice, bob, carol) = (town.register("alice"), town.register("bob"), town.register("carol"));
+    town.close(bob);
+    let (with_alice, with_carol) = (town.chat(alice, "bob"), town.chat(carol, "bob"));
+    let said = vec![town.say(carol, with_carol, "hello")];
+    town.say(alice, with_alice, "hello");
+    let database = rusqlite::Connection::open(town.folder.join("sotto.db")).unwrap();
+    let lost = "DELETE FROM device_inbox WHERE n = (SELECT MIN(n) FROM device_inbox AS other WHERE other.device_id = device_inbox.device_id)";
+    assert!(database.execute(lost, []).unwrap() > 0);
+    let asked = Rc::new(Cell::new(0_u32));
+    let seen = Rc::clone(&asked);
+    town.tamper.request = Some(Box::new(move |at, request| {
+        seen.set(seen.get() + u32::from(at == bob && request.path.starts_with("/api/inbox?")));
+        true
+    }));
+    town.open(bob);
+    town.holds(with_carol, &[carol, bob], &said);
+    assert_eq!(asked.get(), 1);
 }
