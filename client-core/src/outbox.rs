@@ -209,12 +209,12 @@ impl Session {
         let epoch = behind.unwrap_or(newest);
         for key in keys {
             let Some(item) = self.outbox.get(&key) else { continue };
-            if let Some(flying) = self.in_flight.values().find(|flying| flying.is(id, item.message)) {
-                // What was sealed for an epoch that has passed will be refused: nothing may overtake it.
-                if flying.place == (generation, epoch) {
-                    continue;
-                }
-                return;
+            let flying = self.in_flight.iter().find(|(_, flying)| flying.is(id, item.message));
+            match flying.map(|(request, flying)| (*request, flying.place == (generation, epoch))) {
+                Some((_, true)) => continue,
+                // In the form of an epoch that has passed it is refused or stored by now: it goes before what was written after it.
+                Some((request, false)) => drop(self.in_flight.remove(&request)),
+                None => {}
             }
             let ready = item.sealed.iter().any(|v| v.generation == generation && v.epoch == epoch);
             if !ready && (epoch != newest || !self.seal(key, generation)) {
@@ -262,9 +262,10 @@ impl Session {
 
     /// The server has stored a row of ours.
     pub(crate) fn appended(&mut self, ctx: &mut Ctx<'_>, appended: frame::Appended) {
-        let Some(Flying { conversation: id, message, told, .. }) = self.in_flight.remove(&appended.request) else { return };
+        let Some(Flying { conversation: id, message, n, told, .. }) = self.in_flight.remove(&appended.request) else { return };
         self.own_row_stored(id, message, appended.number, appended.at);
         let live = self.live.entry(id).or_default();
+        (live.stored, live.counted) = (live.stored.max(appended.request), live.counted.max(n));
         live.head = live.head.max(appended.number);
         live.told.stored(told, appended.number);
         self.pass_own(ctx, id);
@@ -292,7 +293,6 @@ impl Session {
         item.at = at;
         let item = item.clone();
         let live = self.live.entry(id).or_default();
-        live.counted = live.counted.max(item.n);
         live.refused = 0;
         self.dirty_out.insert(key);
         if let Some(conv) = self.conversation(id) {
@@ -326,7 +326,7 @@ impl Session {
                 live.hold = true;
                 self.catch_up_anyway(ctx, id);
             }
-            Some(Code::OutOfTurn) => self.out_of_turn(ctx, id, n, refused.detail.unwrap_or(0)),
+            Some(Code::OutOfTurn) => self.out_of_turn(ctx, id, (refused.request, n), refused.detail.unwrap_or(0)),
             Some(Code::CommitFirst) => {
                 if let Some(conv) = self.conversation(id) {
                     conv.since_path = conv.since_path.max(PATH_MESSAGES);
@@ -363,15 +363,15 @@ impl Session {
     }
 
     /// The server waits for another counter than the one a message of ours, which it does not have, came with.
-    fn out_of_turn(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, n: u64, expected: u64) {
+    fn out_of_turn(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, (request, n): (u64, u64), expected: u64) {
         self.in_flight.retain(|_, flying| flying.conversation != id);
         // This one's counter stands there with another message, or one that was not given out here yet: somebody else goes
         // on as this device.
         if expected > n || self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
             return self.superseded();
         }
-        // What has that counter was stored meanwhile: the refusal is older than that.
-        if self.live.get(&id).is_none_or(|live| live.counted < expected) {
+        // When that counter, or something that was sent later, is stored already, the refusal is older than that.
+        if self.live.get(&id).is_none_or(|live| live.stored < request && live.counted < expected) {
             self.count_from(id, expected);
         }
         self.pump(ctx, id);

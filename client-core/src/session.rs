@@ -85,7 +85,8 @@ pub(crate) struct Live {
     /// Since when pauses are counted, and how long they were.
     pub(crate) quiet_from: Millis,
     pub(crate) quiet_spent: u64,
-    /// The highest counter that an own row was seen to be stored with.
+    /// The last request of an own row that is known to be stored, and the highest counter of one that was answered.
+    pub(crate) stored: u64,
     pub(crate) counted: u64,
     /// Own rows refused since something was last stored or read.
     pub(crate) refused: u32,

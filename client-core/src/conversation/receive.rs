@@ -230,7 +230,9 @@ impl Session {
             return self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
         }
         self.own_row_stored(id, row.message, row.number, row.at);
-        self.in_flight.retain(|_, flying| !flying.is(id, row.message));
+        let flown = self.in_flight.extract_if(.., |_, flying| flying.is(id, row.message)).map(|(request, _)| request).max();
+        let live = self.live.entry(id).or_default();
+        live.stored = live.stored.max(flown.unwrap_or(0));
         self.passed(key);
     }
 
