@@ -380,8 +380,10 @@ impl Session {
     /// When a message has the counter that the server waits for, everything from there is simply offered again; else (the
     /// server was restored) the waiting ones are counted anew.
     fn count_from(&mut self, id: ConversationId, expected: u64) {
-        let mut waiting =
-            self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none() && item.n > 0);
+        let mut waiting = self
+            .outbox
+            .range((id, 0)..=(id, u64::MAX))
+            .filter(|(_, item)| item.number.is_none() && item.failed.is_none() && item.n > 0);
         if expected == 0 || waiting.any(|(_, item)| item.n <= expected) {
             return;
         }

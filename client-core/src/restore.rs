@@ -116,6 +116,8 @@ impl Session {
         self.me.statement_doubted = true;
         self.me_dirty = true;
         self.listed = false;
+        // It would begin behind items that come under numbers given anew.
+        self.stop_asking(|waits| matches!(waits, Waits::Inbox));
         for contact in self.contacts.values_mut().filter(|contact| contact.number > 0) {
             contact.version = 0;
             contact.dirty = true;
@@ -146,6 +148,8 @@ impl Session {
             // What others wrote since is read before anything is offered: by an epoch's number alone nobody can tell whether the
             // server came to it on this device's branch.
             (live.head, live.fetching, live.hold, live.told) = (number, false, last > number, Told::default());
+            // What was stored in its former life says nothing about this one.
+            (live.stored, live.counted, live.refused) = (0, 0, 0);
         }
     }
 
@@ -213,7 +217,9 @@ impl Session {
         let Some(epoch) = self.behind(id).filter(|_| self.link.is_online() && !held) else { return };
         let asking = self.is_asking(|waits| matches!(waits, Waits::Again { conversation, .. } if *conversation == id));
         let mut waiting = self.outbox.range((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
-        let earlier = waiting.any(|(_, item)| item.failed.is_none() && item.sealed.iter().any(|form| form.epoch == epoch));
+        // What waits behind one that has no form for this epoch can't leave before the commit either.
+        let first = waiting.find(|(_, item)| item.failed.is_none());
+        let earlier = first.is_some_and(|(_, item)| item.sealed.iter().any(|form| form.epoch == epoch));
         if asking || earlier {
             return;
         }

@@ -10,6 +10,10 @@ use std::process::{Child, Command};
 
 /// Worlds of every test.
 const SEEDS: u64 = 2_000;
+/// Long worlds of every test, from this seed on: what takes thousands of texts to come about. The first and the last have each
+/// found something that no short one had.
+const LONG: u64 = 31;
+const LONG_SEEDS: u64 = 4;
 /// Worlds under a moving clock: processes of their own, because openmls reads the clock of the process.
 const MOVING: [u64; 2] = [1_000_001, 1_000_003];
 const MOVING_SEEDS: u64 = 2;
@@ -24,12 +28,15 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     process::run(moving(&binary, 0)?.args(rest))
 }
 
-/// The stage: all worlds, then those under a moving clock, side by side.
+/// The stage: all worlds, the long ones, then those under a moving clock, side by side.
 pub(crate) fn stage() -> Result<Vec<String>> {
     let binary = build(&root::target())?;
-    let mut command = process::program(&binary, ["--seeds", &SEEDS.to_string(), "--keep", "sim/regressions"]);
-    let said = process::tee(&mut command)?;
-    let mut lines: Vec<String> = said.lines().filter(|line| line.starts_with("sim: ")).map(String::from).collect();
+    let mut lines: Vec<String> = Vec::new();
+    let (seeds, long, long_seeds) = (SEEDS.to_string(), LONG.to_string(), LONG_SEEDS.to_string());
+    for worlds in [&["--seeds", &seeds][..], &["--long", "--from", &long, "--seeds", &long_seeds]] {
+        let said = process::tee(process::program(&binary, ["--keep", "sim/regressions"]).args(worlds))?;
+        lines.extend(said.lines().filter(|line| line.starts_with("sim: ")).map(String::from));
+    }
     let mut children = Vec::new();
     for (place, from) in MOVING.into_iter().enumerate() {
         let mut command = moving(&binary, place)?;

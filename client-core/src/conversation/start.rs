@@ -177,33 +177,43 @@ impl Session {
     /// Nothing came of it; what was written stays in the composer of the page.
     pub(crate) fn start_failed(&mut self, id: ConversationId, failure: Failure) {
         let Some(starting) = self.starting.remove(&id) else { return };
+        let with = starting.with;
+        let unheard: Vec<_> =
+            self.convs.values().filter(|conv| conv.with == with && self.is_unheard(conv)).map(|conv| conv.id).collect();
+        for id in unheard {
+            self.keep_unheard(id);
+        }
         for command in starting.commands {
             self.answer(command, Err(failure.clone()));
+        }
+    }
+
+    /// A conversation that no server has waits for the next connection, which begins it anew; without a word in it it goes.
+    fn keep_unheard(&mut self, id: ConversationId) {
+        let written = self.outbox.range((id, 0)..=(id, u64::MAX)).next().is_some();
+        let Some(conv) = self.conversation(id) else { return };
+        if written || !conv.draft.is_empty() {
+            self.listed = false;
+        } else {
+            self.convs.remove(&id);
+            self.shows.push(crate::view::Event::Reset);
         }
     }
 
     /// The server does not take the conversation as it was made. What was written in it waits for one that it takes.
     pub(super) fn creation_refused(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, refusal: &Refusal) {
         let _: Result<(), _> = self.groups.delete((id, 0));
-        let written = self.outbox.range((id, 0)..=(id, u64::MAX)).next().is_some();
         let Some(conv) = self.conversation(id) else { return };
         let with = conv.with;
         // From here on it is one that nobody has heard of: the next one that is made with this person takes its place.
         (conv.pending, conv.standing) = (None, Standing::Awaited);
-        let kept = written || !conv.draft.is_empty();
         let again = self.starting.get(&id).is_some_and(|starting| starting.again);
         if refusal.code() == Some(Code::DeviceNotStated) && !again {
             // A browser has left its account since its package was given out: those that are given out now are of the others.
             let commands = self.starting.remove(&id).map(|starting| starting.commands).unwrap_or_default();
             return self.begin_with(ctx, with, commands, true);
         }
-        if kept {
-            // The next connection looks what has become of it.
-            self.listed = false;
-        } else {
-            self.convs.remove(&id);
-            self.shows.push(crate::view::Event::Reset);
-        }
+        self.keep_unheard(id);
         self.start_failed(id, Failure::from(refusal.clone()));
     }
 

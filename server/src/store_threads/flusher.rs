@@ -72,19 +72,41 @@ pub(super) struct Flusher {
 /// Whether the disk has a group to take.
 #[derive(Debug, Default)]
 struct Disk {
-    busy: Mutex<bool>,
-    idle: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Idle,
+    Busy,
+    /// The thread has ended: nobody waits for it.
+    Gone,
 }
 
 impl Disk {
-    fn set(&self, busy: bool) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = busy;
-        self.idle.notify_one();
+    fn set(&self, state: State) {
+        let mut present = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if *present != State::Gone {
+            *present = state;
+        }
+        drop(present);
+        self.changed.notify_one();
     }
 
     fn wait(&self) {
-        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.idle.wait_while(busy, |busy| *busy).unwrap_or_else(PoisonError::into_inner));
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.changed.wait_while(state, |state| *state == State::Busy).unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Says so when the thread ends, however it does.
+struct Ending<'a>(&'a Disk);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.set(State::Gone);
     }
 }
 
@@ -111,9 +133,9 @@ impl Flusher {
 
     /// Hands a group over, when the disk is idle.
     pub(super) fn take(&self, group: u64, committed: Committed) {
-        self.disk.set(true);
+        self.disk.set(State::Busy);
         if let Err(mpsc::SendError((_, committed))) = self.groups.send((group, committed)) {
-            self.disk.set(false);
+            self.disk.set(State::Idle);
             committed.settle(Some(broken()));
         }
     }
@@ -126,6 +148,7 @@ impl Flusher {
 }
 
 fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, disk: &Disk, groups: &mpsc::Receiver<(u64, Committed)>) {
+    let _ending = Ending(disk);
     let mut failed = false;
     for (group, committed) in groups {
         if !failed && let Err(error) = flush() {
@@ -133,7 +156,7 @@ fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, disk: &Disk, grou
             tracing::error!(%error, "the disk refused to keep what was written; nothing is accepted until the server is started again");
             failed = true;
         }
-        disk.set(false);
+        disk.set(State::Idle);
         if failed {
             horizon.durable.send_modify(|durable| durable.broken = true);
         } else {

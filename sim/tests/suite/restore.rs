@@ -260,3 +260,43 @@ fn what_was_sealed_twice_is_offered_in_the_form_the_server_can_take() {
     town.open(bob);
     town.holds(id, &[alice, bob], &[first, twice, behind]);
 }
+
+/// What was accepted so long ago is offered no more; its counters are given out anew, also in a tab that stayed open.
+#[test]
+fn who_stays_open_counts_with_a_server_that_is_older_than_what_is_kept() {
+    let mut town = Town::new("older");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    town.say(alice, id, "before");
+    town.copy();
+    for n in 0..5 {
+        town.say(alice, id, &format!("lost {n}"));
+    }
+    town.now = town.now.plus(8 * DAY);
+    town.put_back();
+    let new = town.say(alice, id, "after");
+    assert_eq!(town.log(id).last(), Some(&new));
+    assert!(town.messages(bob, id).iter().any(|message| message.id == new));
+}
+
+/// Her second message has a form for the epoch that the server stands in, but the one before it has not: only her commit
+/// leads on.
+#[test]
+fn a_message_that_waits_for_the_own_commit_keeps_it_from_nobody() {
+    let mut town = Town::new("behind");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    town.now = town.now.plus(DAY + HOUR);
+    let mut sent = vec![town.say(alice, id, "her path is new")];
+    town.copy();
+    sent.push(town.say(alice, id, "in the epoch of the copy"));
+    town.now = town.now.plus(HOUR);
+    sent.push(town.say(bob, id, "after bob's commit"));
+    sent.push(town.say(alice, id, "in his epoch"));
+    town.now = town.now.plus(DAY);
+    sent.push(town.say(alice, id, "after her commit"));
+    town.close(alice);
+    town.put_back();
+    town.open(alice);
+    town.holds(id, &[alice, bob], &sent);
+}

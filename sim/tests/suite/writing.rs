@@ -17,24 +17,30 @@ fn with(town: &Town, at: usize, name: &str) -> Option<ConversationId> {
 }
 
 /// A browser leaves its account between the moment that its package was given out and the one that the conversation is made with it;
-/// or the server says something that nobody expects.
+/// or the server says something that nobody expects; or nobody has a package left just then.
 #[test]
 fn what_was_written_in_a_conversation_that_is_refused_is_said_in_the_next() {
-    for code in ["device_not_stated", "bad_request"] {
-        let mut town = Town::new(code);
+    for (code, claims) in [("device_not_stated", u32::MAX), ("bad_request", u32::MAX), ("device_not_stated", 2)] {
+        let mut town = Town::new(&format!("{code}-{claims}"));
         let alice = town.register("alice");
         town.register("bob");
         town.latency = 50;
-        let refused = Rc::new(Cell::new(false));
-        let seen = Rc::clone(&refused);
+        let (refused, claimed) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(0)));
+        let (seen, counted) = (Rc::clone(&refused), Rc::clone(&claimed));
         town.tamper.request = Some(Box::new(move |_, request| {
-            if request.path == "/api/conversations" && request.body.is_some() && !seen.replace(true) {
+            let creates = request.path == "/api/conversations" && request.body.is_some();
+            counted.set(counted.get() + u32::from(request.path.ends_with("/claim")));
+            // One claim for each of the two: what comes after them is the second try.
+            if creates && !seen.replace(true) || counted.get() > claims && request.path.ends_with("/claim") {
                 "/api/refused".clone_into(&mut request.path);
             }
             true
         }));
+        // The first refusal is the creation's.
+        let creations = Cell::new(false);
         town.tamper.answer = Some(Box::new(move |_, path, response| {
             if path == "/api/refused" {
+                let code = if creations.replace(true) { "no_packages" } else { code };
                 response.status = 422;
                 response.body = format!(r#"{{"ok":false,"error":"no","code":"{code}"}}"#).into_bytes();
             }
@@ -48,13 +54,14 @@ fn what_was_written_in_a_conversation_that_is_refused_is_said_in_the_next() {
         let said: Vec<_> = (0..3).map(|n| town.write(alice, first, &format!("text {n}"))).collect();
         town.rest(20_000);
         assert!(refused.get());
+        town.tamper = sim::stage::Tamper::default();
         // What was not begun anew at once is when the line has come back.
         town.cut(alice, true);
         town.cut(alice, false);
         town.rest(20_000);
         let id = with(&town, alice, "bob").unwrap();
         assert_ne!(id, first, "{code}");
-        assert_eq!(town.log(id), said, "{code}");
+        assert_eq!(town.log(id), said, "{code} {claims}");
         assert_eq!(town.client(alice).state().waiting, 0);
         assert_eq!(town.shown(alice, id), said);
     }
