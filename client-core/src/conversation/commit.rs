@@ -124,12 +124,15 @@ impl Session {
         self.after_epoch(ctx, id);
     }
 
-    /// A new epoch: what was held can be sealed again.
+    /// A new epoch: what was held can be sealed again. While rows are missing it need not be the last one: then who applies
+    /// them goes on.
     pub(crate) fn after_epoch(&mut self, ctx: &mut Ctx<'_>, id: ConversationId) {
-        if let Some(live) = self.live.get_mut(&id) {
+        let cursor = self.convs.get(&id).map_or(0, |conv| conv.cursor);
+        let live = self.live.entry(id).or_default();
+        if cursor >= live.head {
             live.hold = false;
+            self.pump(ctx, id);
         }
-        self.pump(ctx, id);
     }
 
     /// The server refused the commit; for every code but a stale epoch its outcome is certain now.
