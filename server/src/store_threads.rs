@@ -257,15 +257,14 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizo
     let mut stop = false;
     while !stop && jobs.blocking_recv_many(&mut queued, GROUP) > 0 {
         linger(&mut jobs, &mut queued);
-        let group = tasks(&mut queued, &mut stop);
-        let room = GROUP.saturating_sub(group.len());
-        // These are executed while the disk takes the group before; what came meanwhile shares their COMMIT.
-        let more = || {
-            flusher.idle();
-            drain(&mut jobs, &mut queued, room);
-            tasks(&mut queued, &mut stop)
-        };
-        let committed = store.commit(group, more, || horizon.next());
+        let mut group = Vec::with_capacity(queued.len());
+        for job in queued.drain(..) {
+            match job {
+                Job::Run(task) | Job::Later(task) => group.push(task),
+                Job::Stop => stop = true,
+            }
+        }
+        let committed = store.commit(group, || horizon.next());
         flusher.take(horizon.seen(), committed);
     }
     flusher.end();
@@ -274,35 +273,19 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizo
     }
 }
 
-fn tasks(queued: &mut Vec<Job<Task>>, stop: &mut bool) -> Vec<Task> {
-    let mut tasks = Vec::with_capacity(queued.len());
-    for job in queued.drain(..) {
-        match job {
-            Job::Run(task) | Job::Later(task) => tasks.push(task),
-            Job::Stop => *stop = true,
-        }
-    }
-    tasks
-}
-
-/// Takes what is there, up to so many in all; says whether more can come.
-fn drain<T>(jobs: &mut mpsc::Receiver<Job<T>>, queued: &mut Vec<Job<T>>, most: usize) -> bool {
-    while queued.len() < most {
-        match jobs.try_recv() {
-            Ok(job) => queued.push(job),
-            Err(TryRecvError::Empty) => return true,
-            Err(TryRecvError::Disconnected) => return false,
-        }
-    }
-    true
-}
-
 /// While nobody waits for any of these, gives others a moment to come. Each message is followed by the cursors of all who
 /// have it: with a COMMIT of their own they would keep the next message waiting for the disk.
 fn linger<T>(jobs: &mut mpsc::Receiver<Job<T>>, queued: &mut Vec<Job<T>>) {
     let end = Instant::now() + LINGER;
     loop {
-        let open = drain(jobs, queued, GROUP);
+        let mut open = true;
+        while queued.len() < GROUP && open {
+            match jobs.try_recv() {
+                Ok(job) => queued.push(job),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => open = false,
+            }
+        }
         let left = end.saturating_duration_since(Instant::now());
         let waited_for = queued.iter().any(|job| !matches!(job, Job::Later(_)));
         if waited_for || queued.len() >= GROUP || !open || left.is_zero() {
@@ -422,23 +405,18 @@ mod tests {
         let (second, executed) = stage.write(2);
         others_run().await;
         assert_eq!(executed.recv().unwrap(), 2);
-        // What comes while the disk is busy shares its COMMIT, and both one flush.
-        let (third, executed) = stage.write(3);
-        others_run().await;
         stage.disk.takes.send(Ok(())).unwrap();
         first.await.unwrap().unwrap();
         for (read, _) in reads {
             assert_eq!(read.await.unwrap().unwrap(), 1);
         }
         stage.disk.asked.recv().unwrap();
-        assert_eq!(executed.try_recv().unwrap(), 3);
         others_run().await;
-        assert!(!second.is_finished() && !third.is_finished());
+        assert!(!second.is_finished());
         stage.disk.takes.send(Ok(())).unwrap();
         second.await.unwrap().unwrap();
-        third.await.unwrap().unwrap();
         // At rest nobody waits for a disk.
-        assert_eq!(stage.read().0.await.unwrap().unwrap(), 3);
+        assert_eq!(stage.read().0.await.unwrap().unwrap(), 2);
         stage.end().await;
     }
 

@@ -1,6 +1,6 @@
 //! Operations that share one COMMIT, and what becomes durable apart from it.
 
-use std::{fs::File, io, iter, path::Path};
+use std::{fs::File, io, path::Path};
 
 use super::{Noting, Store, ended, keeps, lost};
 use crate::{
@@ -96,21 +96,19 @@ impl Store {
     /// Group commit: every operation in a savepoint of its own if it needs one, one COMMIT, then all answers in order. A
     /// refusal undoes only its own operation; a failed COMMIT makes every answer `unavailable`.
     pub fn batch(&mut self, tasks: Vec<Task>) {
-        self.commit(tasks, Vec::new, || {}).settle(None);
+        self.commit(tasks, || {}).settle(None);
     }
 
-    /// The same up to the COMMIT: nobody is answered yet. `more` is asked once these have run, and may wait for tasks that share
-    /// their COMMIT; `visible` is called just before others can see what is written.
+    /// The same up to the COMMIT: nobody is answered yet. `visible` is called just before others can see what is written.
     #[must_use = "nobody is answered"]
-    pub fn commit(&mut self, tasks: Vec<Task>, more: impl FnOnce() -> Vec<Task>, visible: impl FnOnce()) -> Committed {
+    pub fn commit(&mut self, tasks: Vec<Task>, visible: impl FnOnce()) -> Committed {
         if tasks.is_empty() {
             return Committed { settles: vec![], lost: None };
         }
         let began = self.engine.control("BEGIN IMMEDIATE");
         let mut settles = Vec::with_capacity(tasks.len());
         let mut broken = began.err();
-        let later = iter::once_with(more).flatten();
-        for Task { run, decides_first } in tasks.into_iter().chain(later) {
+        for Task { run, decides_first } in tasks {
             let ran = match (&broken, decides_first) {
                 (Some(_), _) => Ok(run(&mut Closed)),
                 (None, true) => self.unguarded(run),
@@ -306,8 +304,7 @@ mod tests {
         let synchronous = first(&mut store.engine, "PRAGMA synchronous", &[]).unwrap().unwrap().take::<u64>().unwrap();
         assert_eq!(synchronous, 1, "the log is flushed before it is moved, not at each COMMIT");
         let (answers, seen) = (Answers::default(), std::cell::Cell::new(0));
-        let more = || vec![put(&answers, 1, done())];
-        let committed = store.commit(vec![put(&answers, 1, done())], more, || seen.set(seen.get() + 1));
+        let committed = store.commit(vec![put(&answers, 1, done()), put(&answers, 1, done())], || seen.set(seen.get() + 1));
         assert_eq!(seen.get(), 1, "said before the COMMIT");
         assert!(answers.lock().unwrap().is_empty(), "nobody is answered");
         flush.flush().unwrap();
@@ -315,8 +312,8 @@ mod tests {
         assert_eq!(std::mem::take(&mut *answers.lock().unwrap()), [Ok(1), Err(Code::Internal)]);
         // What could not be flushed is nobody's; a COMMIT that failed says why itself.
         let lost = || Some(Refusal::new(Code::Unavailable));
-        store.commit(vec![put(&answers, 2, done())], Vec::new, || {}).settle(lost());
-        store.commit(vec![run("ROLLBACK"), put(&answers, 3, done())], Vec::new, || seen.set(9)).settle(None);
+        store.commit(vec![put(&answers, 2, done())], || {}).settle(lost());
+        store.commit(vec![run("ROLLBACK"), put(&answers, 3, done())], || seen.set(9)).settle(None);
         assert_eq!(*answers.lock().unwrap(), [Err(Code::Unavailable), Err(Code::Unavailable)]);
         assert_eq!(seen.get(), 1, "nothing was to be seen");
         drop((store, flush));

@@ -4,7 +4,7 @@
 use std::{
     io,
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
         mpsc,
     },
@@ -65,77 +65,26 @@ fn broken() -> Refusal {
 #[derive(Debug)]
 pub(super) struct Flusher {
     groups: mpsc::SyncSender<(u64, Committed)>,
-    disk: Arc<Disk>,
     thread: JoinHandle<()>,
-}
-
-/// Whether the disk has a group to take.
-#[derive(Debug, Default)]
-struct Disk {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    #[default]
-    Idle,
-    Busy,
-    /// The thread has ended: nobody waits for it.
-    Gone,
-}
-
-impl Disk {
-    fn set(&self, state: State) {
-        let mut present = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if *present != State::Gone {
-            *present = state;
-        }
-        drop(present);
-        self.changed.notify_one();
-    }
-
-    fn wait(&self) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.changed.wait_while(state, |state| *state == State::Busy).unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-/// Says so when the thread ends, however it does.
-struct Ending<'a>(&'a Disk);
-
-impl Drop for Ending<'_> {
-    fn drop(&mut self) {
-        self.0.set(State::Gone);
-    }
 }
 
 impl Flusher {
     /// # Errors
     /// When there is no thread to be had.
     pub(super) fn start(horizon: Arc<Horizon>, flush: impl Fn() -> io::Result<()> + Send + 'static) -> Result<Self> {
-        // One may wait while the one before it is answered.
-        let (groups, committed) = mpsc::sync_channel(1);
-        let disk = Arc::new(Disk::default());
-        let at = Arc::clone(&disk);
+        // Handed over and never queued: while one group is flushed, one more is executed, and what comes meanwhile makes
+        // the group after it larger.
+        let (groups, committed) = mpsc::sync_channel(0);
         let thread = thread::Builder::new()
             .name("store flusher".to_owned())
-            .spawn(move || run(&horizon, &flush, &at, &committed))
+            .spawn(move || run(&horizon, &flush, &committed))
             .context("no thread")?;
-        Ok(Self { groups, disk, thread })
+        Ok(Self { groups, thread })
     }
 
-    /// Waits until the disk has taken the group before. What comes meanwhile belongs into the next one: the larger a group,
-    /// the fewer pages each of its operations pays for.
-    pub(super) fn idle(&self) {
-        self.disk.wait();
-    }
-
-    /// Hands a group over, when the disk is idle.
+    /// Hands a group over, once the one before it is answered.
     pub(super) fn take(&self, group: u64, committed: Committed) {
-        self.disk.set(State::Busy);
         if let Err(mpsc::SendError((_, committed))) = self.groups.send((group, committed)) {
-            self.disk.set(State::Idle);
             committed.settle(Some(broken()));
         }
     }
@@ -147,8 +96,7 @@ impl Flusher {
     }
 }
 
-fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, disk: &Disk, groups: &mpsc::Receiver<(u64, Committed)>) {
-    let _ending = Ending(disk);
+fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, groups: &mpsc::Receiver<(u64, Committed)>) {
     let mut failed = false;
     for (group, committed) in groups {
         if !failed && let Err(error) = flush() {
@@ -156,7 +104,6 @@ fn run(horizon: &Horizon, flush: &impl Fn() -> io::Result<()>, disk: &Disk, grou
             tracing::error!(%error, "the disk refused to keep what was written; nothing is accepted until the server is started again");
             failed = true;
         }
-        disk.set(State::Idle);
         if failed {
             horizon.durable.send_modify(|durable| durable.broken = true);
         } else {
