@@ -20,10 +20,8 @@ const TEST_PACKAGES: [(&str, &str); 4] = [
 
 /// Whatever any command needs.
 pub(crate) fn all() -> Result<()> {
-    for_wasm()?;
-    for_page()?;
-    for_browser_tests()?;
     for_wasm_tests()?;
+    for_browser_tests()?;
     nextest()?;
     faketime()?;
     println!("all tools are there");

@@ -157,8 +157,7 @@ impl Session {
         };
         let mut conv = new_conv(id, kind, with, Standing::Creating, ctx.now);
         conv.pending = Some(pending);
-        let unheard: Vec<_> =
-            self.convs.values().filter(|other| other.with == with && self.is_unheard(other)).map(|other| other.id).collect();
+        let unheard = self.unheard_with(with);
         self.convs.insert(id, conv);
         for other in unheard {
             self.move_into(ctx, other, id);
@@ -177,10 +176,7 @@ impl Session {
     /// Nothing came of it; what was written stays in the composer of the page.
     pub(crate) fn start_failed(&mut self, id: ConversationId, failure: Failure) {
         let Some(starting) = self.starting.remove(&id) else { return };
-        let with = starting.with;
-        let unheard: Vec<_> =
-            self.convs.values().filter(|conv| conv.with == with && self.is_unheard(conv)).map(|conv| conv.id).collect();
-        for id in unheard {
+        for id in self.unheard_with(starting.with) {
             self.keep_unheard(id);
         }
         for command in starting.commands {
@@ -319,6 +315,11 @@ impl Session {
     /// Is a conversation with them being made?
     fn is_starting(&self, with: AccountId) -> bool {
         self.starting.values().any(|starting| starting.with == with)
+    }
+
+    /// Conversations with them that no server has heard of.
+    fn unheard_with(&self, with: AccountId) -> Vec<ConversationId> {
+        self.convs.values().filter(|conv| conv.with == with && self.is_unheard(conv)).map(|conv| conv.id).collect()
     }
 
     /// The server has never named a row of it.
