@@ -12,9 +12,9 @@ const rules: Policy = {
 };
 const loader = (globalThis as { trustedTypes?: Factory }).trustedTypes?.createPolicy('sotto-loader', rules) ?? rules;
 
-function fail(): void {
+function fail(why = 'refused'): void {
   document.documentElement.setAttribute('data-refused', '');
-  document.getElementById('refused')?.removeAttribute('hidden');
+  document.getElementById(why)?.removeAttribute('hidden');
 }
 
 /** `new Worker(url)` is not checked by any browser: fetch the text by hash, then run it from a blob. Again when one has ended. */
@@ -30,13 +30,13 @@ async function start(): Promise<Worker> {
 // A refused one is not in the list in Chromium; in Firefox it is, and empty.
 if ([...document.styleSheets].some(sheet => sheet.href === location.origin + STYLE.url && sheet.cssRules.length > 0)) {
   const core = start();
-  core.catch(fail);
+  core.catch(() => { fail(); });
   Object.defineProperty(globalThis, 'sotto', { value: { core, again: start, fail }, configurable: true });
   const app = document.createElement('script');
   app.type = 'module';
   app.integrity = APP.integrity;
   app.crossOrigin = 'anonymous';
-  app.onerror = fail;
+  app.onerror = () => { fail(); };
   app.src = loader.createScriptURL(APP.url);
   document.head.append(app);
 } else {

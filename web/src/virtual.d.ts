@@ -11,5 +11,6 @@ declare module 'virtual:assets' {
   export const FAVICON: string;
   export const FAVICON_UNREAD: string;
 }
-/** Boot leaves this for the app: the verified worker, another one when it has ended, and the way to say that a file was refused. */
-declare var sotto: { core: Promise<Worker>; again(): Promise<Worker>; fail(): void };
+/** Boot leaves this for the app: the verified worker, another one when it has ended, and the way to say what keeps the page from starting: one of the
+ * paragraphs of the page, a file that was refused if none is named. */
+declare var sotto: { core: Promise<Worker>; again(): Promise<Worker>; fail(why?: 'refused' | 'no-chance'): void };

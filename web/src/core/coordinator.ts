@@ -112,7 +112,7 @@ export class Coordinator {
         this.#setPaused(message.paused);
         return;
       case 'refused':
-        sotto.fail();
+        sotto.fail(message.why);
         this.#giveUp();
         return;
       default:
@@ -130,7 +130,7 @@ export class Coordinator {
     setTimeout(() => this.#employ(sotto.again()), LATER);
   }
 
-  /** The files are not those of this release: no worker will come, though another tab may still serve this page. */
+  /** The files are not those of this release, or there is no randomness: no worker will come, though another tab may still serve this page. */
   #giveUp(): void {
     this.#alone = true;
     this.#refuse();

@@ -41,4 +41,4 @@ export type FromWorker =
   | FromLeader
   | { t: 'up'; worker: string }
   | { t: 'paused'; paused: boolean } // whoever leads says nothing
-  | { t: 'refused'; why: string }; // the core is not the one of this release
+  | { t: 'refused'; why: 'refused' | 'no-chance' }; // the core is not the one of this release, or finds no randomness

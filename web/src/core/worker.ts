@@ -3,7 +3,7 @@ import init from './generated/pkg/core.js';
 import { CORE } from 'virtual:release';
 import { Cabinet } from './cabinet';
 import { gatherWrites, type AccessHandle } from './files';
-import { Leader, type Origin, type Said } from './leader';
+import { Leader, type Origin, type Said, type Surroundings } from './leader';
 import { alive, LEAD, NAME } from './names';
 import type { AppState } from './types';
 import { Watch } from './watch';
@@ -112,7 +112,7 @@ async function lead(): Promise<never> {
   if (mine === turn) {
     term = epoch = Math.max(next, epoch + 1);
     watch.stop();
-    leader = new Leader({ cabinet, home, held, say, hold });
+    leader = employ({ cabinet, home, held, say, hold });
     const slow = setTimeout(() => { if (mine === turn) setOpening(true); }, PAUSED);
     await leader.start();
     clearTimeout(slow);
@@ -120,6 +120,16 @@ async function lead(): Promise<never> {
     if (mine === turn) announce();
   }
   return new Promise(() => {});
+}
+
+/** The core looks at the browser's random generator before anything else, and does without none. */
+function employ(around: Surroundings): Leader {
+  try {
+    return new Leader(around);
+  } catch (error) {
+    scope.postMessage({ t: 'refused', why: 'no-chance' });
+    throw error;
+  }
 }
 
 function stepDown(): void {
@@ -135,7 +145,7 @@ async function compile(): Promise<WebAssembly.Module> {
     // By hash: the browser refuses any other file. Absolute, for a worker made of a blob has no address of its own.
     return await WebAssembly.compileStreaming(await fetch(location.origin + CORE.url, { integrity: CORE.integrity }));
   } catch (error) {
-    scope.postMessage({ t: 'refused', why: String(error) });
+    scope.postMessage({ t: 'refused', why: 'refused' });
     throw error;
   }
 }
