@@ -38,6 +38,8 @@ pub(crate) struct Link {
     ping: Option<Millis>,
     deadline: Option<Millis>,
     stalled: Option<Millis>,
+    /// When to ask again which conversations there are.
+    pub(crate) list: Option<Millis>,
 }
 
 impl Link {
@@ -55,6 +57,9 @@ impl Link {
 
 const PING_EVERY: u64 = 25 * SECOND;
 const ANSWER_WITHIN: u64 = 10 * SECOND;
+/// A request on a line that is dead and looks alive is answered by nobody, and the browser may take a minute to notice. The ticket
+/// is a few bytes each way.
+const TICKET_WITHIN: u64 = 20 * SECOND;
 const LONGEST_PAUSE: u64 = 30 * SECOND;
 
 impl Session {
@@ -65,7 +70,7 @@ impl Session {
         }
         self.link.retry = None;
         self.link.stage = Stage::Ticketing;
-        self.link.deadline = Some(ctx.now.plus(MINUTE));
+        self.link.deadline = Some(ctx.now.plus(TICKET_WITHIN));
         self.ask(ctx, Waits::Ticket, Draft { method: Method::Post, path: "/auth/ticket".to_owned(), body: None });
     }
 
@@ -78,11 +83,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn ticket(&mut self, answer: &[u8]) {
+    pub(crate) fn ticket(&mut self, ctx: &Ctx<'_>, answer: &[u8]) {
         let Ok(ticket) = http::json::<body::Ticket>(answer) else { return };
         // The subprotocol carries the bytes as base64url, the JSON form of Bytes.
         let text = serde_json::to_value(&ticket.ticket).ok().and_then(|value| value.as_str().map(str::to_owned));
         self.link.stage = Stage::Opening;
+        self.link.deadline = Some(ctx.now.plus(MINUTE));
         self.effects.push(Output::OpenSocket { ticket: text.unwrap_or_default() });
     }
 
@@ -141,6 +147,8 @@ impl Session {
         if matches!(self.link.stage, Stage::Opening | Stage::Greeting | Stage::Online) {
             self.effects.push(Output::CloseSocket);
         }
+        // An answer that comes after all would open a second socket in place of the one there is by then.
+        self.stop_asking(|waits| matches!(waits, Waits::Ticket | Waits::ResumeStart | Waits::ResumeFinish));
         self.link.stage = Stage::Idle;
         self.link.ping = None;
         self.link.deadline = None;
@@ -177,7 +185,9 @@ impl Session {
 
     pub(crate) fn next_timer(&self) -> Option<Millis> {
         let wanted = self.wanted.values().filter(|wanted| !wanted.asked).map(|wanted| wanted.at);
-        let link = [self.link.retry, self.link.ping, self.link.deadline, self.link.stalled.filter(|_| !self.ended)];
+        let list = self.link.list.filter(|_| self.link.is_online());
+        let stalled = self.link.stalled.filter(|_| !self.ended);
+        let link = [self.link.retry, self.link.ping, self.link.deadline, stalled, list];
         let rejoin = self.rejoining.values().filter(|rejoining| !rejoining.asked).map(|rejoining| rejoining.at);
         let again = self.live.values().flat_map(|live| [live.again, live.quiet, live.told.due()]).flatten();
         link.into_iter().flatten().chain(wanted.chain(rejoin).chain(again).filter(|_| self.link.is_online())).min()
@@ -202,6 +212,7 @@ impl Session {
             self.ask_again(ctx);
             self.speak_again(ctx);
             self.acknowledge_due(ctx);
+            self.list_again(ctx);
         }
     }
 

@@ -17,6 +17,8 @@ const FIREFOX = {
   'network.captive-portal-service.enabled': false, 'network.connectivity-service.enabled': false, 'services.settings.server': 'http://127.0.0.1:9/',
   'toolkit.telemetry.enabled': false, 'permissions.default.persistent-storage': 1, 'browser.tabs.remote.separatePrivilegedMozillaWebContentProcess': true,
   'network.proxy.allow_hijacking_localhost': false, 'browser.sessionstore.resume_from_crash': false,
+  // The same for its tabs: those behind another one are drawn ever more rarely, in the end once a minute, and a click waits for that.
+  'layout.testing.top-level-always-active': true,
 };
 
 const WINDOW = { width: 1280, height: 800 };

@@ -5,6 +5,7 @@ use shared::{
     authenticated::CommitData,
     http as body,
     policy::{Kind, Policy},
+    time::MINUTE,
 };
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 };
 
 use super::rejoin::{ALONE, PATIENCE};
+
+const LIST_AGAIN: u64 = 10 * MINUTE;
 
 /// A conversation whose packages are being claimed.
 pub(crate) struct Starting {
@@ -184,7 +187,7 @@ impl Session {
         }
     }
 
-    /// A conversation that no server has waits for the next connection, which begins it anew; without a word in it it goes.
+    /// A conversation that no server has waits until it is begun anew (`list_again`, or the next connection); without a word in it it goes.
     fn keep_unheard(&mut self, id: ConversationId) {
         let written = self.outbox.range((id, 0)..=(id, u64::MAX)).next().is_some();
         let Some(conv) = self.conversation(id) else { return };
@@ -262,6 +265,19 @@ impl Session {
     /// Asks which conversations there are.
     pub(crate) fn ask_conversations(&mut self, ctx: &mut Ctx<'_>) {
         self.ask(ctx, Waits::Conversations, Draft::get("/api/conversations".to_owned()));
+    }
+
+    /// Something is written in a conversation that no server has, or the list could not be read: asks again, but seldom, for
+    /// beginning anew takes a package of each browser of the other side.
+    pub(crate) fn list_again(&mut self, ctx: &mut Ctx<'_>) {
+        if self.listed || self.is_asking(|waits| matches!(waits, Waits::Conversations)) {
+            self.link.list = None;
+        } else if self.link.list.is_some_and(|at| at <= ctx.now) {
+            self.link.list = None;
+            self.ask_conversations(ctx);
+        } else {
+            self.link.list.get_or_insert(ctx.now.plus(LIST_AGAIN));
+        }
     }
 
     /// What the server lists: conversations this device is not in yet are awaited; without a note to self one is made.

@@ -73,7 +73,7 @@ impl Session {
 
     fn fine(&mut self, ctx: &mut Ctx<'_>, request: Request, answer: &[u8]) {
         match request.waits {
-            Waits::Ticket => self.ticket(answer),
+            Waits::Ticket => self.ticket(ctx, answer),
             Waits::ResumeStart => self.resume_started(ctx, answer),
             Waits::ResumeFinish => self.resumed(ctx),
             Waits::Logout | Waits::InboxRefused | Waits::Packages => {}

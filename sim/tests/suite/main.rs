@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod devices;
+mod line;
 mod restore;
 mod town;
 mod ways_in;

@@ -41,14 +41,16 @@ export default [
       await talk;
       if (sent.length < 40) throw new Error(`only ${sent.length} messages: that was no busy conversation`);
       const last = text('last');
+      const began = performance.now();
       await on.send(ann.page, last);
       await on.shown(ben.page, last, { within: 60_000 });
+      const took = Math.round(performance.now() - began);
       await until('nothing to wait any more', async () => {
         const waiting = [...(await on.messages(ann.page)), ...(await on.messages(ben.page))].filter(message => message.state === 'Sending');
         return waiting.length === 0;
       }, { within: 60_000 });
       for (const one of [ann, ben]) exactlyOnce(await on.countAll(one.page), sent, one.name);
-      t.notes.push(`${sent.length} messages over ${t.server.starts} starts`);
+      t.notes.push(`${sent.length} messages over ${t.server.starts} starts, the last one after ${took} ms`);
     },
   },
   {
