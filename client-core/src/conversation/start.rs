@@ -275,8 +275,8 @@ impl Session {
         } else if self.link.list.is_some_and(|at| at <= ctx.now) {
             self.link.list = None;
             self.ask_conversations(ctx);
-        } else {
-            self.link.list.get_or_insert(ctx.now.plus(LIST_AGAIN));
+        } else if self.link.list.is_none() {
+            self.link.list = Some(ctx.now.plus(LIST_AGAIN));
         }
     }
 
