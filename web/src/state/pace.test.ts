@@ -24,6 +24,14 @@ test('what comes one by one is shown at once', () => {
     for (const { count, late } of come(every, cost, 100)) expect([count, late]).toEqual([1, 0]);
   }
 });
+test('one that takes long among many that do not is no burst', () => {
+  const pace = new Pace();
+  for (let round = 0; round < 20; round += 1) {
+    const now = round * 50;
+    expect(pace.wait(now)).toBe(0);
+    pace.shown(1, now, now + (round % 7 === 6 ? 40 : 4));
+  }
+});
 test('many at one moment are followed by a rest', () => {
   const pace = new Pace();
   pace.shown(300, 998, 1_000);

@@ -11,15 +11,17 @@ const SHARE = 0.25;
 const REST_MS = 250, LONGEST_REST_MS = 1_000;
 
 export class Pace {
-  /** When how many came, the oldest first. */
-  #heard: { at: number; count: number }[] = [];
+  /** When how many came, and how long it took to show them, the oldest first. */
+  #heard: { at: number; count: number; cost: number }[] = [];
   #rest = -Infinity;
 
   /** So many were shown together, which took from `start` to `end`. */
   shown(count: number, start: number, end: number): void {
-    this.#heard = [...this.#heard.filter(({ at }) => at > end - LOOK_MS), { at: end, count }];
+    this.#heard = [...this.#heard.filter(({ at }) => at > end - LOOK_MS), { at: end, count, cost: Math.max(1, end - start) }]; // browsers round to a millisecond
     const many = this.#heard.reduce((sum, one) => sum + one.count, 0);
-    const cost = Math.max(1, end - start); // browsers round to a millisecond
+    // What is usual: one that took long, because something else kept the page busy just then, makes no burst of twenty a second.
+    const costs = this.#heard.map(one => one.cost).sort((a, b) => a - b);
+    const cost = costs[(costs.length - 1) >> 1] ?? 1;
     const burst = many > FEW && many * cost > SHARE * LOOK_MS;
     this.#rest = burst ? end + Math.min(LONGEST_REST_MS, Math.max(REST_MS, cost / SHARE)) : -Infinity;
   }
