@@ -108,7 +108,7 @@ async function measurePage(world) {
   for (let round = 0; round < 100; round += 1) {
     const said = text('bench');
     await on.send(page, said);
-    await on.shown(ben.page, said);
+    await Promise.all([on.shown(ben.page, said), on.shown(page, said)]);
     const pressed = await page.evaluate(() => globalThis.pressed);
     own_.push((await page.evaluate(word => globalThis.seen.get(word), said)) - pressed);
     there.push((await ben.page.evaluate(word => globalThis.seen.get(word), said)) - pressed);
