@@ -387,6 +387,10 @@ impl Session {
         if expected == 0 || waiting.any(|(_, item)| item.n <= expected) {
             return;
         }
+        // Where one that has failed had that counter, the chain goes on from what was before it: nothing is missing there.
+        let mut all = self.outbox.range((id, 0)..=(id, u64::MAX));
+        let failed = all.find(|(_, item)| item.number.is_none() && item.n == expected);
+        let before = failed.map(|(_, item)| item.previous.clone());
         let waiting = self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
         for (key, item) in waiting {
             item.n = 0;
@@ -395,6 +399,7 @@ impl Session {
         }
         if let Some(conv) = self.conversation(id) {
             conv.n = expected - 1;
+            conv.commitment = before.unwrap_or_else(|| conv.commitment.clone());
         }
     }
 }

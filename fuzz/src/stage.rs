@@ -9,7 +9,7 @@ use std::{
 
 use client_core::{
     Answer, Client, Command, Failure, HttpOutcome, HttpRequest, Input, Method, Output, Row, Snapshot, SocketEvent, Space,
-    view::{self, MessageKind},
+    view::{self, MessageKind, MessageState},
 };
 use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::RngCore as _;
@@ -83,8 +83,10 @@ pub(crate) struct Stage {
     told: BTreeSet<(AccountId, String)>,
     /// Messages of its own that each browser's store has had.
     own: BTreeSet<(usize, MessageId)>,
-    /// What was sealed for a counter of a conversation in an epoch.
-    sealed: BTreeMap<(usize, ConversationId, u32, u64, u64), Vec<u8>>,
+    /// What was sealed for a counter of a conversation in an epoch, and of which message.
+    sealed: BTreeMap<(usize, ConversationId, u32, u64, u64), (MessageId, Vec<u8>)>,
+    /// Own messages that the server has refused for good: their counters are given to others.
+    failed: BTreeSet<(usize, MessageId)>,
     owners: BTreeMap<u64, usize>,
     rng: ChaCha20Rng,
     ids: u64,
@@ -117,6 +119,7 @@ impl Stage {
             told: BTreeSet::new(),
             own: BTreeSet::new(),
             sealed: BTreeMap::new(),
+            failed: BTreeSet::new(),
             owners: BTreeMap::new(),
             rng,
             ids: 0,
@@ -327,6 +330,9 @@ impl Stage {
                 Output::Persist(batch) => {
                     write(browser.disk.as_mut().expect("a store to write to"), batch.rows);
                     self.own.extend(batch.messages.iter().filter(|row| row.message.own).map(|row| (at, row.message.id)));
+                    let failed =
+                        batch.messages.iter().filter(|row| row.message.own && row.message.state == MessageState::Failed);
+                    self.failed.extend(failed.map(|row| (at, row.message.id)));
                     batch.messages.iter().for_each(|row| self.genuine(&row.message));
                 }
                 Output::Transmit(bytes) => {
@@ -372,11 +378,15 @@ impl Stage {
         }
     }
 
-    /// One counter in one epoch has one sealed form, also after a core died.
+    /// One counter in one epoch has one sealed form, also after a core died; but for that of a message which the server has
+    /// refused for good.
     fn once(&mut self, at: usize, append: Append) {
-        let Append { conversation, generation, epoch, n, sealed, .. } = append;
-        let before = self.sealed.entry((at, conversation, generation, epoch, n)).or_insert_with(|| sealed.0.clone());
-        assert!(!self.trusted || *before == sealed.0, "two sealed forms under one counter");
+        let Append { conversation, generation, epoch, n, message, sealed, .. } = append;
+        let form = (message, sealed.0);
+        let before = self.sealed.entry((at, conversation, generation, epoch, n)).or_insert_with(|| form.clone());
+        let freed = before.0 != message && self.failed.contains(&(at, before.0));
+        assert!(!self.trusted || freed || *before == form, "two sealed forms under one counter");
+        *before = form;
     }
 }
 

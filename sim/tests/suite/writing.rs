@@ -4,8 +4,8 @@ use std::{cell::Cell, rc::Rc};
 
 use client_core::{Command, Input, view::SessionState};
 use shared::{
-    ConversationId,
-    frame::{ClientFrame, ServerFrame},
+    Code, ConversationId,
+    frame::{ClientFrame, Refused, ServerFrame},
 };
 
 use crate::town::Town;
@@ -106,6 +106,41 @@ fn a_refusal_that_comes_late_moves_no_counter() {
         row.unwrap().take::<u64>().unwrap()
     });
     assert_eq!(counted, 3, "each has the counter that it was sealed with");
+}
+
+/// A message that is refused for good never takes its counter from those behind it, nor leaves a hole in front of them.
+#[test]
+fn what_comes_behind_a_message_that_failed_is_stored_and_nothing_is_missing_before_it() {
+    let mut town = Town::new("failed");
+    let (alice, bob) = (town.register("alice"), town.register("bob"));
+    let id = town.chat(alice, "bob");
+    town.latency = 20;
+    let before = town.write(alice, id, "before");
+    town.rest(20_000);
+    // The next one is refused, and what was sealed behind it arrives.
+    let mut refused = None;
+    let refusal = Rc::new(Cell::new(None));
+    let told = Rc::clone(&refusal);
+    town.tamper.up = Some(Box::new(move |_, frame| match &frame {
+        ClientFrame::Append(append) if refused.is_none_or(|message| message == append.message) && told.get().is_none() => {
+            refused = Some(append.message);
+            told.set(Some(append.request));
+            vec![]
+        }
+        _ => vec![frame],
+    }));
+    let failed = town.write(alice, id, "failed");
+    let behind = town.write(alice, id, "behind");
+    assert!(town.until(1_000, |_| refusal.get().is_some()));
+    let request = refusal.get().unwrap();
+    town.push(alice, ServerFrame::Refused(Refused::new(request, Code::IdTaken, None)));
+    town.rest(20_000);
+    town.tamper = sim::stage::Tamper::default();
+    town.holds(id, &[bob], &[before, behind]);
+    let again = Command::RetryMessage { conversation: id, message: failed };
+    town.ask(alice, again).unwrap();
+    town.rest(20_000);
+    town.holds(id, &[alice, bob], &[before, behind, failed]);
 }
 
 /// Whatever the reason: a browser that is refused all the time does not ask at the pace of the line.
