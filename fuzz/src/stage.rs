@@ -67,6 +67,9 @@ pub(crate) struct Browser {
     pub(crate) answers: BTreeMap<u64, Result<Answer, Failure>>,
 }
 
+/// Whose, in which conversation, its generation and epoch, and the number.
+type Counter = (usize, ConversationId, u32, u64, u64);
+
 /// See the module.
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -84,7 +87,7 @@ pub(crate) struct Stage {
     /// Messages of its own that each browser's store has had.
     own: BTreeSet<(usize, MessageId)>,
     /// What was sealed for a counter of a conversation in an epoch, and of which message.
-    sealed: BTreeMap<(usize, ConversationId, u32, u64, u64), (MessageId, Vec<u8>)>,
+    sealed: BTreeMap<Counter, (MessageId, Vec<u8>)>,
     /// Own messages that the server has refused for good: their counters are given to others.
     failed: BTreeSet<(usize, MessageId)>,
     owners: BTreeMap<u64, usize>,
