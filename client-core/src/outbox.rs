@@ -399,7 +399,9 @@ impl Session {
         }
         if let Some(conv) = self.conversation(id) {
             conv.n = expected - 1;
-            conv.commitment = before.unwrap_or_else(|| conv.commitment.clone());
+            if let Some(before) = before {
+                conv.commitment = before;
+            }
         }
     }
 }

@@ -96,6 +96,19 @@ export function watchRequests(page, origin, foreign) {
   });
 }
 
+/** Runs in the page before anything else of it. */
+function plant(source) {
+  const Real = globalThis.Blob;
+  globalThis.Blob = class Blob extends Real {
+    constructor(parts, options) {
+      super(options?.type === 'text/javascript' ? [source, ...parts] : parts, options);
+    }
+  };
+}
+
+/** Puts this script before the first line of every worker that the page makes from its next address on: it makes them from blobs. */
+export const beforeWorkers = (page, source) => page.evaluateOnNewDocument(plant, source);
+
 /** Ends every worker of the page at once, without a word to it. */
 export const endWorkers = page => page.evaluate(() => globalThis.endWorkers());
 

@@ -20,6 +20,7 @@ use crate::{
 
 use super::rejoin::{ALONE, PATIENCE};
 
+/// How long what is written in a conversation that no server has waits for another try.
 const LIST_AGAIN: u64 = 10 * MINUTE;
 
 /// A conversation whose packages are being claimed.
@@ -272,11 +273,9 @@ impl Session {
     pub(crate) fn list_again(&mut self, ctx: &mut Ctx<'_>) {
         if self.listed || self.is_asking(|waits| matches!(waits, Waits::Conversations)) {
             self.link.list = None;
-        } else if self.link.list.is_some_and(|at| at <= ctx.now) {
+        } else if *self.link.list.get_or_insert_with(|| ctx.now.plus(LIST_AGAIN)) <= ctx.now {
             self.link.list = None;
             self.ask_conversations(ctx);
-        } else if self.link.list.is_none() {
-            self.link.list = Some(ctx.now.plus(LIST_AGAIN));
         }
     }
 

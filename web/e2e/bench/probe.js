@@ -1,5 +1,6 @@
 // What the core's worker does, seen at its borders: what comes in and goes out, when it has come to rest, and how long it waited for
 // the disk. Nothing of it is in the product: the page makes its worker from a blob, and there the probe is put before the first line.
+import { beforeWorkers } from '../browser.js';
 import { within } from '../until.js';
 
 const CHANNEL = 'bench';
@@ -66,16 +67,6 @@ function probe(channel) {
   };
 }
 
-/** Runs in the page before anything else of it. */
-function plant(source) {
-  const Real = globalThis.Blob;
-  globalThis.Blob = class Blob extends Real {
-    constructor(parts, options) {
-      super(options?.type === 'text/javascript' ? [source, ...parts] : parts, options);
-    }
-  };
-}
-
 /** Runs in the page: a word to the probe, and its notes. */
 const tell = ([channel, word]) => new Promise(resolve => {
   const line = new BroadcastChannel(channel);
@@ -89,7 +80,7 @@ const tell = ([channel, word]) => new Promise(resolve => {
 
 /** Looks at every worker that this page makes from its next address on. */
 export async function look(page) {
-  await page.evaluateOnNewDocument(plant, `(${probe})(${JSON.stringify(CHANNEL)});\n`);
+  await beforeWorkers(page, `(${probe})(${JSON.stringify(CHANNEL)});\n`);
   const say = word => within(PATIENCE, 'the probe', page.evaluate(tell, [CHANNEL, word]));
   return { noted: () => say('notes'), forget: () => say('forget') };
 }

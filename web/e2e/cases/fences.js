@@ -1,18 +1,9 @@
 // What comes at the page from beside it: other windows, a browser without randomness, names that mean something to JavaScript.
 import { createServer } from 'node:http';
+import { beforeWorkers } from '../browser.js';
 import { text } from '../names.js';
 import * as on from '../page.js';
 import { until } from '../until.js';
-
-/** Puts something into every worker that the page makes, before its own code. */
-function infect(code) {
-  const Real = globalThis.Blob;
-  globalThis.Blob = class Blob extends Real {
-    constructor(parts, options) {
-      super(options?.type === 'text/javascript' ? [code, ...parts] : parts, options);
-    }
-  };
-}
 
 /** A generator as it should not be. */
 const GENERATORS = {
@@ -99,7 +90,7 @@ export default [
       for (const [what, code] of Object.entries(GENERATORS)) {
         const own = await t.newBrowser();
         const page = await own.tab();
-        await page.evaluateOnNewDocument(infect, code);
+        await beforeWorkers(page, code);
         await on.go(page, own.url, '/register');
         await until(`the refusal of a generator that ${what}`, () => page.evaluate(() => document.getElementById('no-chance')?.checkVisibility() === true), { within: 20_000 });
         const seen = await page.evaluate(() => [...document.body.children].filter(element => element.checkVisibility()).map(element => element.id));
@@ -109,7 +100,7 @@ export default [
       // The same way in, with nothing wrong: what was refused was the generator.
       const own = await t.newBrowser();
       const page = await own.tab();
-      await page.evaluateOnNewDocument(infect, ';');
+      await beforeWorkers(page, ';');
       await on.go(page, own.url, '/register');
       await on.find(page, 'button', 'Create account');
     },
