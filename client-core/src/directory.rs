@@ -353,7 +353,7 @@ impl Session {
             }
             let pin = Pin { account, handle: contact.handle, pinned: contact.pinned, verified: contact.verified };
             let item = self.pin_item(account);
-            let version = contact.version + 1;
+            let version = contact.version.saturating_add(1);
             let place = sealed::settings_place(self.me.account, PINS, item.as_slice(), version);
             let sealed = sealed::seal(&key, &place, &codec::encode(&pin), ctx.entropy).into();
             let put = body::SettingsPut { collection: PINS, item, version, sealed };
@@ -363,7 +363,7 @@ impl Session {
 
     pub(crate) fn setting_stored(&mut self, account: AccountId) {
         if let Some(contact) = self.contacts.get_mut(&account) {
-            contact.version += 1;
+            contact.version = contact.version.saturating_add(1);
             contact.dirty = false;
             self.dirty_contacts.insert(account);
         }

@@ -1,16 +1,23 @@
 //! Numbers that a log can have. An order is a number times [`crate::view::ORDERS`] and lies below
 //! [`crate::view::WAITING`]; a server that names larger ones lies, and what it says is not read: computed with, they would pass
-//! over the end of the integers, and no store would take them.
+//! over the end of the integers, and no store would take them. The same holds for a sender's counter, and for rows of the own
+//! store: none of ours has larger ones, whoever says what.
 
 use shared::{
+    authenticated::MessageData,
     frame::{Delivered, Head, InboxBody, InboxItem, Row, ServerFrame, ServerHello},
     http::{Committed, Conversations, Inbox, Rows},
 };
 
-/// The highest number, epoch or counter that is believed: a million million rows.
-const HIGHEST: u64 = 1 << 40;
+use crate::{
+    rows::{Accepted, Conv, Outgoing},
+    view::WAITING,
+};
 
-/// Something a server says that holds numbers.
+/// The highest number, epoch or counter that is believed: a million million rows.
+pub(crate) const HIGHEST: u64 = 1 << 40;
+
+/// Something that holds numbers.
 pub(crate) trait Numbered {
     /// Can all of them be?
     fn possible(&self) -> bool;
@@ -80,12 +87,37 @@ impl Numbered for Conversations {
     }
 }
 
+impl Numbered for Conv {
+    fn possible(&self) -> bool {
+        all([self.cursor, self.n, self.delivered, self.since_path, self.shift])
+    }
+}
+
+impl Numbered for Outgoing {
+    fn possible(&self) -> bool {
+        all([self.sequence, self.n]) && all(self.number) && self.place.is_none_or(|place| place < WAITING)
+    }
+}
+
+impl Numbered for Accepted {
+    fn possible(&self) -> bool {
+        all([self.sequence]) && self.message.as_ref().is_none_or(Numbered::possible)
+    }
+}
+
+/// What the sender of a message says of it: signed, and yet anything.
+impl Numbered for MessageData {
+    fn possible(&self) -> bool {
+        all([self.n])
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use shared::{AccountId, ConversationId, Millis, frame::Cursor};
+    use shared::{AccountId, ConversationId, MessageId, Millis, frame::Cursor};
 
     use super::*;
-    use crate::view::{ORDERS, WAITING};
+    use crate::view::ORDERS;
 
     #[test]
     fn a_number_that_no_log_has_is_not_read() {
@@ -103,6 +135,15 @@ mod tests {
             assert!(frames.iter().all(|frame| frame.possible() == possible), "{number}");
             assert_eq!(Committed { number, at: Millis(1) }.possible(), possible, "{number}");
             assert_eq!(Rows { rows: vec![], head: number, floor: 0 }.possible(), possible, "{number}");
+        }
+    }
+
+    #[test]
+    fn nobody_counts_further_than_a_log_can_be_long() {
+        for (n, possible) in [(0, true), (HIGHEST, true), (HIGHEST + 1, false), (u64::MAX, false)] {
+            let data =
+                MessageData { message: MessageId([1; 16]), n, commitment: [2; 32], previous: [3; 32], transcript: [4; 16] };
+            assert_eq!(data.possible(), possible, "{n}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::{
     conversation::commit::commit_draft,
     http::{self, Refusal},
     mls,
+    numbers::HIGHEST,
     rows::{Accepted, Outgoing, Pending, Standing},
     session::{Ctx, Session, Waits},
     told::Told,
@@ -134,7 +135,8 @@ impl Session {
             self.put_back(id, number, last_n);
             let Some(conv) = self.conversation(id) else { continue };
             if conv.cursor > number {
-                conv.shift += conv.cursor - number;
+                // However often a server says so: what it makes of that stays a number.
+                conv.shift = (conv.shift + conv.cursor - number).min(HIGHEST);
                 conv.cursor = number;
             }
             conv.delivered = conv.delivered.min(number);

@@ -83,7 +83,7 @@ impl Session {
         rejoining.asked = true;
         rejoining.opening =
             Some(Opening { policy: Policy { predecessor, ..policy }, candidates: vec![], left: accounts.len() });
-        let claim = body::Claim { conversation_id: id, generation: generation + 1, epoch: 0, device_id: None };
+        let claim = body::Claim { conversation_id: id, generation: generation.saturating_add(1), epoch: 0, device_id: None };
         for account in accounts {
             let draft = Draft::json(Method::Post, &format!("/api/accounts/{account}/key-packages/claim"), &claim);
             self.ask(ctx, Waits::ClaimForNext { conversation: id, account }, draft);
@@ -121,9 +121,9 @@ impl Session {
         let message = MessageId(ctx.entropy.array());
         let data = CommitData { message, device: self.me.device };
         let seconds = ctx.now.0 / SECOND;
-        let made = self.groups.continue_as((id, generation), generation + 1, &policy, candidates, &data, seconds);
+        let made = self.groups.continue_as((id, generation), generation.saturating_add(1), &policy, candidates, &data, seconds);
         let Ok((group_info, external)) = made else { return self.rejoin_failed(ctx, id) };
-        let (commit, _) = self.commit_body(generation + 1, message, &external.made);
+        let (commit, _) = self.commit_body(generation.saturating_add(1), message, &external.made);
         let create = body::CreateConversation {
             conversation: id,
             kind,
@@ -132,7 +132,7 @@ impl Session {
             commit,
         };
         if let Some(rejoining) = self.rejoining.get_mut(&id) {
-            rejoining.prepared = Some((generation + 1, external));
+            rejoining.prepared = Some((generation.saturating_add(1), external));
             let draft = Draft::cbor(Method::Post, "/api/conversations", &create);
             self.ask(ctx, Waits::Rejoin { conversation: id }, draft);
         }

@@ -14,6 +14,7 @@ use crate::{
     content::{self, Content, KIND_TEXT},
     http::{self, Draft},
     mls::{GroupError, OpenedRow},
+    numbers::Numbered as _,
     output::MessageRow,
     rows::{Claim, Peer, Standing, state_byte},
     session::{Ctx, Live, Session, Waits},
@@ -415,7 +416,8 @@ impl Session {
 fn fits(row: &Row, opened: OpenedRow) -> Result<([u8; 32], Vec<u8>, OpenedRow), GroupError> {
     let sender = opened.sender.certificate();
     let (k, content) = content::unwrap(&opened.plain).map_err(|_| GroupError::Row)?;
-    let same = opened.data.message == row.message
+    let same = opened.data.possible()
+        && opened.data.message == row.message
         && content::read(content).map_or(true, |content| content.message == row.message)
         && sender.device == row.device
         && sender.account == row.account

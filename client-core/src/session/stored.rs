@@ -15,6 +15,7 @@ use crate::{
     connection::Link,
     entropy::Entropy,
     mls::Groups,
+    numbers::Numbered,
     outbox::OutKey,
     output::{Batch, Row, Space},
     rows::{Accepted, Contact, Conv, EVIDENCE, Evidence, ME, Me, Outgoing},
@@ -37,6 +38,10 @@ fn decode<'b, T: minicbor::Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Damaged
     minicbor::decode(bytes).map_err(|_| Damaged)
 }
 
+fn numbered<'b, T: minicbor::Decode<'b, ()> + Numbered>(bytes: &'b [u8]) -> Result<T, Damaged> {
+    decode(bytes).and_then(|row: T| if row.possible() { Ok(row) } else { Err(Damaged) })
+}
+
 impl Session {
     /// From the rows of an open store. Draws the run token of this run.
     pub(crate) fn load(snapshot: Snapshot, entropy: &mut Entropy) -> Result<Self, Damaged> {
@@ -54,7 +59,7 @@ impl Session {
                 Space::Meta => {}
                 Space::Mls => mls.push((row.key, value.into())),
                 Space::Conversation => {
-                    let conv: Conv = decode(&value)?;
+                    let conv: Conv = numbered(&value)?;
                     convs.insert(conv.id, conv);
                 }
                 Space::Contact => {
@@ -62,11 +67,11 @@ impl Session {
                     contacts.insert(contact.account, contact);
                 }
                 Space::Outbox => {
-                    let item: Outgoing = decode(&value)?;
+                    let item: Outgoing = numbered(&value)?;
                     outbox.insert((item.conversation, item.sequence), item);
                 }
                 Space::Accepted => {
-                    let row: Accepted = decode(&value)?;
+                    let row: Accepted = numbered(&value)?;
                     accepted.insert((row.conversation, row.sequence), row);
                 }
             }
