@@ -82,18 +82,23 @@ impl Session {
         Ok(Answer::Done)
     }
 
-    /// Forgets a message that never left.
-    pub(crate) fn discard(&mut self, id: ConversationId, message: MessageId) -> Result<Answer, Failure> {
+    /// Forgets a message that never left, or was refused.
+    pub(crate) fn discard(&mut self, ctx: &mut Ctx<'_>, id: ConversationId, message: MessageId) -> Result<Answer, Failure> {
         let key = self.outgoing(id, message).ok_or_else(|| Failure::from(Code::NotFound))?;
-        let left = self.outbox.get(&key).is_some_and(|item| item.n > 0 && item.failed.is_none());
-        if left {
-            return Err(Failure::new(code::NOT_NOW));
+        let n = self.outbox.get(&key).map_or(0, |item| item.n);
+        if n > 0 {
+            if self.outbox.get(&key).is_some_and(|item| item.failed.is_none()) {
+                return Err(Failure::new(code::NOT_NOW));
+            }
+            // Its counter is free, and once it is gone nobody can tell what came before it.
+            self.count_again(id, n);
         }
         self.outbox.remove(&key);
         self.dirty_out.insert(key);
         self.batch.gone.push((id, message));
         self.shows.push(view::Event::MessageGone { conversation: id, message });
         self.dirty_convs.insert(id);
+        self.pump(ctx, id);
         Ok(Answer::Done)
     }
 
@@ -262,10 +267,9 @@ impl Session {
 
     /// The server has stored a row of ours.
     pub(crate) fn appended(&mut self, ctx: &mut Ctx<'_>, appended: frame::Appended) {
-        let Some(Flying { conversation: id, message, n, told, .. }) = self.in_flight.remove(&appended.request) else { return };
-        self.own_row_stored(id, message, appended.number, appended.at);
+        let Some(Flying { conversation: id, message, told, .. }) = self.in_flight.remove(&appended.request) else { return };
+        self.own_row_stored(ctx, id, message, appended.number, appended.at);
         let live = self.live.entry(id).or_default();
-        (live.stored, live.counted) = (live.stored.max(appended.request), live.counted.max(n));
         live.head = live.head.max(appended.number);
         live.told.stored(told, appended.number);
         self.pass_own(ctx, id);
@@ -282,7 +286,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn own_row_stored(&mut self, id: ConversationId, message: MessageId, number: u64, at: Millis) {
+    pub(crate) fn own_row_stored(&mut self, ctx: &Ctx<'_>, id: ConversationId, message: MessageId, number: u64, at: Millis) {
         let Some(key) = self.outgoing(id, message) else { return };
         let Some(item) = self.outbox.get_mut(&key) else { return };
         if item.number.is_some() {
@@ -293,7 +297,7 @@ impl Session {
         item.at = at;
         let item = item.clone();
         let live = self.live.entry(id).or_default();
-        live.refused = 0;
+        (live.asked, live.refused) = (*ctx.ids, 0);
         self.dirty_out.insert(key);
         if let Some(conv) = self.conversation(id) {
             conv.parents = vec![message];
@@ -370,8 +374,8 @@ impl Session {
         if expected > n || self.convs.get(&id).is_some_and(|conv| expected > conv.n + 1) {
             return self.superseded();
         }
-        // When that counter, or something that was sent later, is stored already, the refusal is older than that.
-        if self.live.get(&id).is_none_or(|live| live.stored < request && live.counted < expected) {
+        // What was asked before something was known to be stored may have been refused before it was: it is asked again.
+        if self.live.get(&id).is_none_or(|live| live.asked < request) {
             self.count_from(id, expected);
         }
         self.pump(ctx, id);
@@ -387,18 +391,25 @@ impl Session {
         if expected == 0 || waiting.any(|(_, item)| item.n <= expected) {
             return;
         }
-        // Where one that has failed had that counter, the chain goes on from what was before it: nothing is missing there.
-        let mut all = self.outbox.range((id, 0)..=(id, u64::MAX));
-        let failed = all.find(|(_, item)| item.number.is_none() && item.n == expected);
-        let before = failed.map(|(_, item)| item.previous.clone());
+        self.count_again(id, expected);
+    }
+
+    /// Counters from this one on are free: what has one of them gets another when it is offered (again). The chain goes on from
+    /// what was before the first of them, so that nothing is missing there.
+    fn count_again(&mut self, id: ConversationId, from: u64) {
+        self.in_flight.retain(|_, flying| flying.conversation != id || flying.n < from);
+        let mut before = None;
         let waiting = self.outbox.range_mut((id, 0)..=(id, u64::MAX)).filter(|(_, item)| item.number.is_none());
-        for (key, item) in waiting {
+        for (key, item) in waiting.filter(|(_, item)| item.n >= from) {
+            if item.n == from {
+                before = Some(item.previous.clone());
+            }
             item.n = 0;
             item.sealed.clear();
             self.dirty_out.insert(*key);
         }
         if let Some(conv) = self.conversation(id) {
-            conv.n = expected - 1;
+            conv.n = from.saturating_sub(1);
             if let Some(before) = before {
                 conv.commitment = before;
             }

@@ -150,8 +150,7 @@ impl Session {
             // What others wrote since is read before anything is offered: by an epoch's number alone nobody can tell whether the
             // server came to it on this device's branch.
             (live.head, live.fetching, live.hold, live.told) = (number, false, last > number, Told::default());
-            // What was stored in its former life says nothing about this one.
-            (live.stored, live.counted, live.refused) = (0, 0, 0);
+            live.refused = 0;
         }
     }
 

@@ -85,9 +85,8 @@ pub(crate) struct Live {
     /// Since when pauses are counted, and how long they were.
     pub(crate) quiet_from: Millis,
     pub(crate) quiet_spent: u64,
-    /// The last request of an own row that is known to be stored, and the highest counter of one that was answered.
-    pub(crate) stored: u64,
-    pub(crate) counted: u64,
+    /// The last request there was when an own row was known to be stored.
+    pub(crate) asked: u64,
     /// Own rows refused since something was last stored or read.
     pub(crate) refused: u32,
 }
@@ -208,7 +207,7 @@ impl Session {
         let result = match command {
             Command::StartChat { username } => return self.start_chat(ctx, id, &username),
             Command::Send { conversation, message, text } => self.send(ctx, conversation, message, text),
-            Command::DiscardMessage { conversation, message } => self.discard(conversation, message),
+            Command::DiscardMessage { conversation, message } => self.discard(ctx, conversation, message),
             Command::RetryMessage { conversation, message } => self.retry(ctx, conversation, message),
             Command::Draft { conversation, text } => self.with_conv(conversation, |conv| conv.draft = text),
             Command::Read { conversation, order } => self.with_conv(conversation, |conv| {

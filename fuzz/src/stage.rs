@@ -15,8 +15,8 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::RngCore as _;
 use server_core::{Keys, Token};
 use shared::{
-    AccountId, ConversationId, MessageId, Millis,
-    frame::{Append, ClientFrame},
+    AccountId, Code, ConversationId, MessageId, Millis,
+    frame::{Append, ClientFrame, ServerFrame},
 };
 use sim::{
     device::Cheap,
@@ -90,6 +90,13 @@ pub(crate) struct Stage {
     sealed: BTreeMap<Counter, (MessageId, Vec<u8>)>,
     /// Own messages that the server has refused for good: their counters are given to others.
     failed: BTreeSet<(usize, MessageId)>,
+    /// Of those that a core knows to be stored: its last request until then.
+    stored: BTreeMap<(usize, MessageId), u64>,
+    /// Whose request was refused because the server waits for which counter. True or not: that one is free, but for a message
+    /// that was known to be stored before the request.
+    expected: BTreeSet<(usize, u64, u64)>,
+    /// The last request of a core.
+    asked: BTreeMap<usize, u64>,
     owners: BTreeMap<u64, usize>,
     rng: ChaCha20Rng,
     ids: u64,
@@ -123,6 +130,9 @@ impl Stage {
             own: BTreeSet::new(),
             sealed: BTreeMap::new(),
             failed: BTreeSet::new(),
+            stored: BTreeMap::new(),
+            expected: BTreeSet::new(),
+            asked: BTreeMap::new(),
             owners: BTreeMap::new(),
             rng,
             ids: 0,
@@ -233,6 +243,10 @@ impl Stage {
     /// A core ends without a word.
     pub(crate) fn close(&mut self, at: usize) {
         self.browsers[at].client = None;
+        // The next one counts its requests anew and knows nothing of these.
+        self.stored.retain(|(whose, _), _| *whose != at);
+        self.expected.retain(|(whose, ..)| *whose != at);
+        self.asked.remove(&at);
         self.hang_up(at);
     }
 
@@ -312,6 +326,12 @@ impl Stage {
     }
 
     pub(crate) fn input(&mut self, at: usize, input: Input) {
+        if let Input::Socket(SocketEvent::Frame(bytes)) = &input
+            && let Ok(ServerFrame::Refused(refused)) = ServerFrame::decode(bytes)
+            && refused.code() == Some(Code::OutOfTurn)
+        {
+            self.expected.insert((at, refused.request, refused.detail.unwrap_or(0)));
+        }
         let Some(client) = self.browsers[at].client.as_mut() else { return };
         client.handle(self.now, input);
         self.drain(at);
@@ -333,9 +353,12 @@ impl Stage {
                 Output::Persist(batch) => {
                     write(browser.disk.as_mut().expect("a store to write to"), batch.rows);
                     self.own.extend(batch.messages.iter().filter(|row| row.message.own).map(|row| (at, row.message.id)));
-                    let failed =
-                        batch.messages.iter().filter(|row| row.message.own && row.message.state == MessageState::Failed);
-                    self.failed.extend(failed.map(|row| (at, row.message.id)));
+                    let own_in = |state| batch.messages.iter().filter(move |row| row.message.own && row.message.state == state);
+                    self.failed.extend(own_in(MessageState::Failed).map(|row| (at, row.message.id)));
+                    let asked = self.asked.get(&at).copied().unwrap_or(0);
+                    for row in own_in(MessageState::Stored) {
+                        self.stored.entry((at, row.message.id)).or_insert(asked);
+                    }
                     batch.messages.iter().for_each(|row| self.genuine(&row.message));
                 }
                 Output::Transmit(bytes) => {
@@ -382,12 +405,16 @@ impl Stage {
     }
 
     /// One counter in one epoch has one sealed form, also after a core died; but for that of a message which the server has
-    /// refused for good.
+    /// refused for good, or says that it lacks.
     fn once(&mut self, at: usize, append: Append) {
-        let Append { conversation, generation, epoch, n, message, sealed, .. } = append;
+        let Append { request, conversation, generation, epoch, n, message, sealed } = append;
+        self.asked.insert(at, request);
         let form = (message, sealed.0);
         let before = self.sealed.entry((at, conversation, generation, epoch, n)).or_insert_with(|| form.clone());
-        let freed = before.0 != message && self.failed.contains(&(at, before.0));
+        let other = (at, before.0);
+        let known = self.stored.get(&other).copied().unwrap_or(0);
+        let lacking = self.expected.iter().any(|(whose, request, from)| *whose == at && *request > known && *from <= n);
+        let freed = before.0 != message && (self.failed.contains(&other) || lacking);
         assert!(!self.trusted || freed || *before == form, "two sealed forms under one counter");
         *before = form;
     }

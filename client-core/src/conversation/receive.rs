@@ -210,7 +210,7 @@ impl Session {
         match row.kind {
             RowKind::Commit => self.apply_commit(ctx, id, row),
             RowKind::Message if row.device == self.me.device => {
-                self.own_row(id, row);
+                self.own_row(ctx, id, row);
                 Applied::Next
             }
             RowKind::Message => self.apply_message(id, row),
@@ -220,7 +220,7 @@ impl Session {
     }
 
     /// A row of this very device: it is ours only when it is byte for byte one of the forms that left.
-    fn own_row(&mut self, id: ConversationId, row: &Row) {
+    fn own_row(&mut self, ctx: &Ctx<'_>, id: ConversationId, row: &Row) {
         // An own row passes once, and waits in the outbox until then: another one is somebody else's under this name.
         let key = self.outgoing(id, row.message).unwrap_or((id, 0));
         let same = self
@@ -230,10 +230,8 @@ impl Session {
         if !same {
             return self.system_line(id, row.number, place::ROW, row.at, SystemLine::Hole { count: 1 });
         }
-        self.own_row_stored(id, row.message, row.number, row.at);
-        let flown = self.in_flight.extract_if(.., |_, flying| flying.is(id, row.message)).map(|(request, _)| request).max();
-        let live = self.live.entry(id).or_default();
-        live.stored = live.stored.max(flown.unwrap_or(0));
+        self.own_row_stored(ctx, id, row.message, row.number, row.at);
+        self.in_flight.retain(|_, flying| !flying.is(id, row.message));
         self.passed(key);
     }
 

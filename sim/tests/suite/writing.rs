@@ -2,11 +2,16 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use client_core::{Command, Input, view::SessionState};
+use client_core::{
+    Command, Input,
+    view::{MessageState, SessionState},
+};
 use shared::{
     Code, ConversationId,
     frame::{ClientFrame, Refused, ServerFrame},
 };
+
+use sim::stage::{Stage, Tamper};
 
 use crate::town::Town;
 
@@ -54,7 +59,7 @@ fn what_was_written_in_a_conversation_that_is_refused_is_said_in_the_next() {
         let said: Vec<_> = (0..3).map(|n| town.write(alice, first, &format!("text {n}"))).collect();
         town.rest(20_000);
         assert!(refused.get());
-        town.tamper = sim::stage::Tamper::default();
+        town.tamper = Tamper::default();
         // What was not begun anew at once is when the line has come back, or after a while.
         if code == "bad_request" {
             town.pass(11 * MINUTE);
@@ -74,7 +79,17 @@ fn what_was_written_in_a_conversation_that_is_refused_is_said_in_the_next() {
 /// The answers of one line may come in another order than they were given.
 #[test]
 fn a_refusal_that_comes_late_moves_no_counter() {
-    let mut town = Town::new("late");
+    late("answered", |frame| matches!(frame, ServerFrame::Appended(_)));
+}
+
+/// That a message is stored is known by its row as well as by the answer.
+#[test]
+fn a_refusal_that_comes_behind_the_own_row_moves_no_counter() {
+    late("read", |frame| matches!(frame, ServerFrame::Entries(_)));
+}
+
+fn late(name: &str, stored: fn(&ServerFrame) -> bool) {
+    let mut town = Town::new(name);
     let (alice, bob) = (town.register("alice"), town.register("bob"));
     let id = town.chat(alice, "bob");
     town.latency = 20;
@@ -90,22 +105,29 @@ fn a_refusal_that_comes_late_moves_no_counter() {
         ClientFrame::Append(_) => [Some(frame), row.take()].into_iter().flatten().collect(),
         other => vec![other],
     }));
-    town.tamper.down = Some(Box::new(move |_, frame| match frame {
-        ServerFrame::Refused(_) if refusal.is_none() => {
+    let mut known = false;
+    town.tamper.down = Some(Box::new(move |at, frame| match frame {
+        _ if at != alice => vec![frame],
+        ServerFrame::Refused(_) if !known && refusal.is_none() => {
             refusal = Some(frame);
             vec![]
         }
-        ServerFrame::Appended(_) => [Some(frame), refusal.take()].into_iter().flatten().collect(),
+        ServerFrame::Appended(_) | ServerFrame::Entries(_) if stored(&frame) => {
+            known = true;
+            [Some(frame), refusal.take()].into_iter().flatten().collect()
+        }
+        // The line is slow with the other of the two.
+        ServerFrame::Appended(_) | ServerFrame::Entries(_) if !known => vec![],
         other => vec![other],
     }));
-    let said: Vec<_> = (0..3).map(|n| town.write(alice, id, &format!("text {n}"))).collect();
+    let said: Vec<_> = (0..2).map(|n| town.write(alice, id, &format!("text {n}"))).collect();
     town.rest(20_000);
     town.holds(id, &[alice, bob], &said);
     let counted = town.server().look(|sql| {
         let row = sql.query("SELECT MAX(last_n) FROM conv_device", &[]).unwrap().pop();
         row.unwrap().take::<u64>().unwrap()
     });
-    assert_eq!(counted, 3, "each has the counter that it was sealed with");
+    assert_eq!(counted, 2, "each has the counter that it was sealed with");
 }
 
 /// A message that is refused for good never takes its counter from those behind it, nor leaves a hole in front of them.
@@ -135,12 +157,47 @@ fn what_comes_behind_a_message_that_failed_is_stored_and_nothing_is_missing_befo
     let request = refusal.get().unwrap();
     town.push(alice, ServerFrame::Refused(Refused::new(request, Code::IdTaken, None)));
     town.rest(20_000);
-    town.tamper = sim::stage::Tamper::default();
+    town.tamper = Tamper::default();
     town.holds(id, &[bob], &[before, behind]);
     let again = Command::RetryMessage { conversation: id, message: failed };
     town.ask(alice, again).unwrap();
     town.rest(20_000);
     town.holds(id, &[alice, bob], &[before, behind, failed]);
+}
+
+/// Who throws a refused message away frees its counter, also when the next one is under way with the one behind it.
+#[test]
+fn what_comes_behind_a_message_that_was_thrown_away_is_stored_and_nothing_is_missing_before_it() {
+    for written_before in [false, true] {
+        let mut town = Town::new(&format!("thrown-away-{written_before}"));
+        let (alice, bob) = (town.register("alice"), town.register("bob"));
+        let id = town.chat(alice, "bob");
+        town.latency = 20;
+        let before = town.write(alice, id, "before");
+        town.rest(20_000);
+        // Nothing arrives until it is thrown away; the server has refused it.
+        let request = Rc::new(Cell::new(None));
+        let seen = Rc::clone(&request);
+        town.tamper.up = Some(Box::new(move |_, frame| match &frame {
+            ClientFrame::Append(append) => {
+                seen.set(seen.get().or(Some(append.request)));
+                vec![]
+            }
+            _ => vec![frame],
+        }));
+        let refused = town.write(alice, id, "refused");
+        let mut behind = written_before.then(|| town.write(alice, id, "behind"));
+        assert!(town.until(1_000, |_| request.get().is_some()));
+        town.push(alice, ServerFrame::Refused(Refused::new(request.get().unwrap(), Code::IdTaken, None)));
+        let failed =
+            |stage: &Stage| stage.messages(alice, id).iter().any(|m| m.id == refused && m.state == MessageState::Failed);
+        assert!(town.until(1_000, failed));
+        town.tamper = Tamper::default();
+        town.ask(alice, Command::DiscardMessage { conversation: id, message: refused }).unwrap();
+        let behind = *behind.get_or_insert_with(|| town.write(alice, id, "behind"));
+        town.rest(20_000);
+        town.holds(id, &[alice, bob], &[before, behind]);
+    }
 }
 
 /// Whatever the reason: a browser that is refused all the time does not ask at the pace of the line.
