@@ -15,7 +15,7 @@ use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use rand_core::RngCore as _;
 use server_core::{Keys, Token};
 use shared::{
-    AccountId, Code, ConversationId, MessageId, Millis,
+    AccountId, Bytes, Code, ConversationId, MessageId, Millis,
     frame::{Append, ClientFrame, ServerFrame},
 };
 use sim::{
@@ -70,6 +70,24 @@ pub(crate) struct Browser {
 /// Whose, in which conversation, its generation and epoch, and the number.
 type Counter = (usize, ConversationId, u32, u64, u64);
 
+/// What was sealed for a counter.
+struct Form {
+    message: MessageId,
+    bytes: Bytes,
+    free: Free,
+}
+
+/// Who may have a counter that was given out.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Free {
+    /// Who has it.
+    No,
+    /// Another message: the server says that it has none under it.
+    Others,
+    /// This one too, sealed anew: the server has refused it for good.
+    All,
+}
+
 /// See the module.
 pub(crate) struct Stage {
     pub(crate) server: Server,
@@ -86,17 +104,12 @@ pub(crate) struct Stage {
     told: BTreeSet<(AccountId, String)>,
     /// Messages of its own that each browser's store has had.
     own: BTreeSet<(usize, MessageId)>,
-    /// What was sealed for a counter of a conversation in an epoch, and of which message.
-    sealed: BTreeMap<Counter, (MessageId, Vec<u8>)>,
-    /// Own messages that the server has refused for good: their counters are given to others.
-    failed: BTreeSet<(usize, MessageId)>,
+    /// What was sealed for a counter of a conversation in an epoch.
+    sealed: BTreeMap<Counter, Form>,
     /// Of those that a core knows to be stored: its last request until then.
     stored: BTreeMap<(usize, MessageId), u64>,
-    /// Whose request was refused because the server waits for which counter. True or not: that one is free, but for a message
-    /// that was known to be stored before the request.
-    expected: BTreeSet<(usize, u64, u64)>,
-    /// The last request of a core.
-    asked: BTreeMap<usize, u64>,
+    /// What each request of a core offered something to.
+    asked: BTreeMap<(usize, u64), ConversationId>,
     owners: BTreeMap<u64, usize>,
     rng: ChaCha20Rng,
     ids: u64,
@@ -129,9 +142,7 @@ impl Stage {
             told: BTreeSet::new(),
             own: BTreeSet::new(),
             sealed: BTreeMap::new(),
-            failed: BTreeSet::new(),
             stored: BTreeMap::new(),
-            expected: BTreeSet::new(),
             asked: BTreeMap::new(),
             owners: BTreeMap::new(),
             rng,
@@ -245,8 +256,7 @@ impl Stage {
         self.browsers[at].client = None;
         // The next one counts its requests anew and knows nothing of these.
         self.stored.retain(|(whose, _), _| *whose != at);
-        self.expected.retain(|(whose, ..)| *whose != at);
-        self.asked.remove(&at);
+        self.asked.retain(|(whose, _), _| *whose != at);
         self.hang_up(at);
     }
 
@@ -330,7 +340,7 @@ impl Stage {
             && let Ok(ServerFrame::Refused(refused)) = ServerFrame::decode(bytes)
             && refused.code() == Some(Code::OutOfTurn)
         {
-            self.expected.insert((at, refused.request, refused.detail.unwrap_or(0)));
+            self.lacks(at, refused.request, refused.detail.unwrap_or(0));
         }
         let Some(client) = self.browsers[at].client.as_mut() else { return };
         client.handle(self.now, input);
@@ -353,12 +363,15 @@ impl Stage {
                 Output::Persist(batch) => {
                     write(browser.disk.as_mut().expect("a store to write to"), batch.rows);
                     self.own.extend(batch.messages.iter().filter(|row| row.message.own).map(|row| (at, row.message.id)));
-                    let own_in = |state| batch.messages.iter().filter(move |row| row.message.own && row.message.state == state);
-                    self.failed.extend(own_in(MessageState::Failed).map(|row| (at, row.message.id)));
-                    let asked = self.asked.get(&at).copied().unwrap_or(0);
-                    for row in own_in(MessageState::Stored) {
-                        self.stored.entry((at, row.message.id)).or_insert(asked);
+                    let last = self.asked.range((at, 0)..=(at, u64::MAX)).next_back().map_or(0, |((_, request), _)| *request);
+                    for message in batch.messages.iter().map(|row| &row.message).filter(|message| message.own) {
+                        match message.state {
+                            MessageState::Failed => self.free(at, message.conversation, message.id),
+                            MessageState::Stored => drop(self.stored.entry((at, message.id)).or_insert(last)),
+                            _ => {}
+                        }
                     }
+                    batch.gone.iter().for_each(|(conversation, message)| self.throw_away(at, *conversation, *message));
                     batch.messages.iter().for_each(|row| self.genuine(&row.message));
                 }
                 Output::Transmit(bytes) => {
@@ -404,19 +417,43 @@ impl Stage {
         }
     }
 
-    /// One counter in one epoch has one sealed form, also after a core died; but for that of a message which the server has
-    /// refused for good, or says that it lacks.
+    /// One counter in one epoch has one sealed form, also after a core died, until it is freed.
     fn once(&mut self, at: usize, append: Append) {
         let Append { request, conversation, generation, epoch, n, message, sealed } = append;
-        self.asked.insert(at, request);
-        let form = (message, sealed.0);
-        let before = self.sealed.entry((at, conversation, generation, epoch, n)).or_insert_with(|| form.clone());
-        let other = (at, before.0);
-        let known = self.stored.get(&other).copied().unwrap_or(0);
-        let lacking = self.expected.iter().any(|(whose, request, from)| *whose == at && *request > known && *from <= n);
-        let freed = before.0 != message && (self.failed.contains(&other) || lacking);
-        assert!(!self.trusted || freed || *before == form, "two sealed forms under one counter");
-        *before = form;
+        self.asked.insert((at, request), conversation);
+        let counter = (at, conversation, generation, epoch, n);
+        if let Some(before) = self.sealed.get(&counter) {
+            let same = before.message == message && before.bytes == sealed;
+            let needs = if before.message == message { Free::All } else { Free::Others };
+            assert!(!self.trusted || same || before.free >= needs, "two sealed forms under one counter");
+        }
+        self.sealed.insert(counter, Form { message, bytes: sealed, free: Free::No });
+    }
+
+    /// A server waits for this counter. True or not: what was not known to be stored before the request has none any more.
+    fn lacks(&mut self, at: usize, request: u64, expected: u64) {
+        let Some(of) = self.asked.get(&(at, request)) else { return };
+        let theirs = self.sealed.iter_mut().filter(|(counter, _)| (counter.0, &counter.1) == (at, of) && counter.4 >= expected);
+        for (_, form) in theirs {
+            if self.stored.get(&(at, form.message)).is_none_or(|known| *known < request) {
+                form.free = form.free.max(Free::Others);
+            }
+        }
+    }
+
+    /// The server has refused this one for good.
+    fn free(&mut self, at: usize, of: ConversationId, message: MessageId) {
+        let its = |counter: &Counter, form: &Form| (counter.0, counter.1, form.message) == (at, of, message);
+        self.sealed.iter_mut().filter(|(counter, form)| its(counter, form)).for_each(|(_, form)| form.free = Free::All);
+    }
+
+    /// It is thrown away: what is behind it is counted anew.
+    fn throw_away(&mut self, at: usize, of: ConversationId, message: MessageId) {
+        let theirs = |counter: &Counter| (counter.0, counter.1) == (at, of);
+        let its = self.sealed.iter().filter(|(counter, form)| theirs(counter) && form.message == message);
+        let Some(first) = its.map(|(counter, _)| counter.4).min() else { return };
+        let behind = self.sealed.iter_mut().filter(|(counter, _)| theirs(counter) && counter.4 >= first);
+        behind.for_each(|(_, form)| form.free = form.free.max(Free::Others));
     }
 }
 
