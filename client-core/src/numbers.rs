@@ -4,6 +4,7 @@
 //! store: none of ours has larger ones, whoever says what.
 
 use shared::{
+    Millis,
     authenticated::MessageData,
     frame::{Delivered, Head, InboxBody, InboxItem, Row, ServerFrame, ServerHello},
     http::{Committed, Conversations, Inbox, Rows},
@@ -17,6 +18,9 @@ use crate::{
 /// The highest number, epoch or counter that is believed: a million million rows.
 pub(crate) const HIGHEST: u64 = 1 << 40;
 
+/// The latest moment that is believed, the end of the year 9999: a page can write the date of none beyond the year 275760.
+const LATEST: Millis = Millis(253_402_300_799_999);
+
 /// Something that holds numbers.
 pub(crate) trait Numbered {
     /// Can all of them be?
@@ -28,7 +32,7 @@ fn all(numbers: impl IntoIterator<Item = u64>) -> bool {
 }
 
 fn rows(rows: &[Row]) -> bool {
-    rows.iter().all(|row| all([row.number, row.epoch]))
+    rows.iter().all(|row| all([row.number, row.epoch]) && row.at <= LATEST && row.erased.is_none_or(|at| at <= LATEST))
 }
 
 fn items(items: &[InboxItem]) -> bool {
@@ -39,7 +43,7 @@ fn items(items: &[InboxItem]) -> bool {
             InboxBody::Statement(notice) => all([notice.number]),
             InboxBody::WelcomeRefused(_) | InboxBody::Retired(_) => true,
         };
-        inside && all([item.number])
+        inside && all([item.number]) && item.at <= LATEST
     })
 }
 
@@ -53,7 +57,7 @@ impl Numbered for ServerFrame {
     fn possible(&self) -> bool {
         match self {
             Self::Hello(said) => hello(said),
-            Self::Appended(appended) => all([appended.number]),
+            Self::Appended(appended) => all([appended.number]) && appended.at <= LATEST,
             Self::Entries(entries) => all([entries.head, entries.floor]) && rows(&entries.rows),
             Self::Head(head) => all([head.number]),
             Self::Inbox(list) => items(list),
@@ -65,7 +69,7 @@ impl Numbered for ServerFrame {
 
 impl Numbered for Committed {
     fn possible(&self) -> bool {
-        all([self.number])
+        all([self.number]) && self.at <= LATEST
     }
 }
 
@@ -114,7 +118,10 @@ impl Numbered for MessageData {
 
 #[cfg(test)]
 mod tests {
-    use shared::{AccountId, ConversationId, MessageId, Millis, frame::Cursor};
+    use shared::{
+        AccountId, ConversationId, DeviceId, MessageId,
+        frame::{Appended, Cursor, RowKind},
+    };
 
     use super::*;
     use crate::view::ORDERS;
@@ -135,6 +142,47 @@ mod tests {
             assert!(frames.iter().all(|frame| frame.possible() == possible), "{number}");
             assert_eq!(Committed { number, at: Millis(1) }.possible(), possible, "{number}");
             assert_eq!(Rows { rows: vec![], head: number, floor: 0 }.possible(), possible, "{number}");
+        }
+    }
+
+    #[test]
+    fn a_moment_that_no_page_can_write_is_not_read() {
+        let row = |at, erased| Row {
+            number: 1,
+            kind: RowKind::Message,
+            generation: 0,
+            epoch: 0,
+            device: DeviceId([1; 16]),
+            account: AccountId([2; 16]),
+            message: MessageId([3; 16]),
+            at,
+            signature: None,
+            body: None,
+            authenticated: None,
+            erased,
+            big: None,
+            frank: None,
+        };
+        let later = LATEST.plus(1);
+        for (at, possible) in [(Millis(0), true), (LATEST, true), (later, false), (Millis(u64::MAX), false)] {
+            let entries = |row| {
+                ServerFrame::Entries(shared::frame::Entries {
+                    conversation: ConversationId([1; 16]),
+                    rows: vec![row],
+                    head: 1,
+                    floor: 0,
+                    request: 0,
+                })
+            };
+            let frames = [
+                entries(row(at, None)),
+                entries(row(Millis(1), Some(at))),
+                ServerFrame::Appended(Appended { request: 1, number: 1, at }),
+                ServerFrame::Inbox(vec![InboxItem { number: 1, at, body: InboxBody::Settings(1) }]),
+            ];
+            assert!(frames.iter().all(|frame| frame.possible() == possible), "{at:?}");
+            assert_eq!(Committed { number: 1, at }.possible(), possible, "{at:?}");
+            assert_eq!(Rows { rows: vec![row(at, None)], head: 1, floor: 0 }.possible(), possible, "{at:?}");
         }
     }
 

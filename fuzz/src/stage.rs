@@ -25,6 +25,9 @@ use sim::{
 
 use crate::database::Database;
 
+/// The last moment of ECMAScript's dates (ECMA-262, 21.4.1.1).
+const LATEST: Millis = Millis(8_640_000_000_000_000);
+
 /// State rows of a store, by space and key.
 pub(crate) type Disk = BTreeMap<(u8, Vec<u8>), Vec<u8>>;
 
@@ -409,8 +412,9 @@ impl Stage {
         panic!("a core that never stops");
     }
 
-    /// Nobody but the author of a text can make a screen show it.
+    /// Nobody but the author of a text can make a screen show it, and nobody can give it a time that a page has no date for.
     fn genuine(&self, message: &view::Message) {
+        assert!(!self.trusted || message.at <= LATEST, "shown at {:?}", message.at);
         if self.trusted && message.kind == MessageKind::Text {
             let known = self.told.contains(&(message.author.id, message.text.clone()));
             assert!(known, "{:?} is shown as the author of {:?}", message.author.id, message.text);
