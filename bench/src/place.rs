@@ -69,7 +69,7 @@ pub(crate) fn address_of(n: usize) -> Ipv4Addr {
 /// The buffers of the server's sockets (`server/src/socket/handshake.rs`), for both ends of every measured socket.
 pub(crate) fn buffers() -> WebSocketConfig {
     WebSocketConfig::default()
-        .read_buffer_size(1024)
+        .read_buffer_size(512)
         .write_buffer_size(8 * 1024)
         .max_write_buffer_size(4 * shared::limits::SERVER_FRAME)
         .max_message_size(Some(shared::limits::SERVER_FRAME))

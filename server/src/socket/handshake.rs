@@ -19,8 +19,9 @@ use crate::{
     remote::Remote,
 };
 
-/// Read at once from a socket: most frames are smaller, and an idle socket keeps this much. Bigger frames grow the buffer.
-const READ_BUFFER: usize = 1024;
+/// Read at once from a socket, and kept by an idle one. A bigger frame grows the buffer as soon as its length is known; what is read
+/// then has been decrypted already.
+const READ_BUFFER: usize = 512;
 
 pub(crate) async fn handle(State(app): State<Arc<App>>, Extension(remote): Extension<Remote>, request: Request) -> Response {
     match open(app, remote, request).await {
