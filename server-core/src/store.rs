@@ -65,6 +65,14 @@ impl Store {
         Ok(Self { engine: Sqlite::open_reader(path)? })
     }
 
+    /// Opens an existing, migrated file beside the one writer: for [`Store::move_log`] only.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn open_beside(path: &Path) -> Result<Self, StartError> {
+        Ok(Self { engine: Sqlite::open(path)? })
+    }
+
     /// A database in memory.
     ///
     /// # Errors
@@ -124,6 +132,15 @@ impl Store {
         let seen = look(&mut self.engine);
         self.engine.control("ROLLBACK").map_err(lost)?;
         Ok(seen)
+    }
+
+    /// Moves what the log holds by now into the database, while the writer goes on. The log is flushed before, the database behind it
+    /// ([WAL, checkpointing](https://www.sqlite.org/wal.html#checkpointing)); when somebody else is at it, nothing happens.
+    ///
+    /// # Errors
+    /// [`SqlError`]. Nothing is lost: the log keeps what was not moved.
+    pub fn move_log(&mut self) -> Result<(), SqlError> {
+        self.engine.script("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
     /// Moves what the log holds into the database and keeps the log short. Run by a job, not after each commit.

@@ -1,8 +1,9 @@
-//! One thread writes, one flushes, a few read. The writer drains its queue into groups that share one COMMIT; answers and
+//! One thread writes, one flushes, one moves the log into the database, a few read. The writer drains its queue into groups that share one COMMIT; answers and
 //! announcements come after the flush behind it, so an answer means "durable on disk" and nobody hears of a row that is not:
 //! who has read one waits for the flush, too.
 
 mod flusher;
+mod mover;
 
 use std::{
     io,
@@ -20,7 +21,10 @@ use tokio::sync::{
     oneshot,
 };
 
-use self::flusher::{Flusher, Horizon};
+use self::{
+    flusher::{Flusher, Horizon},
+    mover::Mover,
+};
 use crate::{
     clock::{self, SystemRandom},
     hub::Hub,
@@ -108,10 +112,12 @@ impl StoreThreads {
         let (readers, reads) = mpsc::channel(QUEUE);
         let horizon = Horizon::new();
         let flusher = Flusher::start(Arc::clone(&horizon), flush)?;
+        let mut log = Store::open_beside(path).context("the database can't be opened a second time")?;
+        let mover = Mover::start(Arc::clone(&horizon), mover::EVERY, move || log.move_log())?;
         let seen = Arc::clone(&horizon);
         let thread = thread::Builder::new()
             .name("store writer".to_owned())
-            .spawn(move || write(store, tasks, &seen, flusher))
+            .spawn(move || write(store, tasks, &seen, flusher, mover))
             .context("no thread")?;
         let writing = thread.thread().clone();
         let mut threads = vec![thread];
@@ -252,7 +258,7 @@ fn busy(cause: &str) -> Refusal {
     Refusal::new(Code::Unavailable).because(cause)
 }
 
-fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizon, flusher: Flusher) {
+fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizon, flusher: Flusher, mover: Mover) {
     let mut queued = Vec::with_capacity(GROUP);
     let mut stop = false;
     while !stop && jobs.blocking_recv_many(&mut queued, GROUP) > 0 {
@@ -268,6 +274,7 @@ fn write(mut store: Store, mut jobs: mpsc::Receiver<Job<Task>>, horizon: &Horizo
         flusher.take(horizon.seen(), committed);
     }
     flusher.end();
+    mover.end();
     if let Err(error) = store.checkpoint() {
         tracing::warn!(%error, "the last checkpoint failed; the next start repeats it");
     }

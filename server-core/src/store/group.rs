@@ -321,6 +321,34 @@ mod tests {
     }
 
     #[test]
+    fn the_log_moves_into_the_database_beside_the_writer() {
+        let folder = std::env::temp_dir().join(format!("sotto-beside-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (path, copy) = (folder.join("sotto.db"), folder.join("copy.db"));
+        let mut store = Store::open(&path).unwrap();
+        let mut beside = Store::open_beside(&path).unwrap();
+        let answers = Answers::default();
+        // The file alone, without its log.
+        let moved = || {
+            std::fs::copy(&path, &copy).unwrap();
+            let mut copied = Store::open_beside(&copy).unwrap();
+            let rows = first(&mut copied.engine, "SELECT COUNT(*) FROM limit_strict", &[]);
+            rows.map_or(0, |row| row.unwrap().take::<u64>().unwrap())
+        };
+        store.batch(vec![put(&answers, 1, done())]);
+        assert_eq!(moved(), 0, "it is in the log");
+        beside.move_log().unwrap();
+        assert_eq!(moved(), 1);
+        // In the middle of a group, too: what is committed moves, and the group goes on.
+        let inside = Task::new(move |_| Ok(Done::quiet(beside.move_log()?)), |outcome| assert!(outcome.is_ok()));
+        store.batch(vec![put(&answers, 2, done()), inside, put(&answers, 3, done())]);
+        assert_eq!(moved(), 1);
+        assert_eq!(*answers.lock().unwrap(), [Ok(1), Ok(2), Ok(3)]);
+        drop(store);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
     fn a_failed_commit_makes_every_answer_unavailable() {
         let mut world = World::new();
         let answers = Answers::default();
