@@ -143,12 +143,13 @@ impl Store {
         self.engine.script("PRAGMA wal_checkpoint(PASSIVE)")
     }
 
-    /// Moves what the log holds into the database and keeps the log short. Run by a job, not after each commit.
+    /// The same at the end of a run, and lets SQLite keep its statistics for the next one.
     ///
     /// # Errors
     /// [`SqlError`].
     pub fn checkpoint(&mut self) -> Result<(), SqlError> {
-        self.engine.script("PRAGMA wal_checkpoint(PASSIVE); PRAGMA optimize;")
+        self.move_log()?;
+        self.engine.script("PRAGMA optimize")
     }
 }
 

@@ -1,6 +1,6 @@
-//! One thread writes, one flushes, one moves the log into the database, a few read. The writer drains its queue into groups that share one COMMIT; answers and
-//! announcements come after the flush behind it, so an answer means "durable on disk" and nobody hears of a row that is not:
-//! who has read one waits for the flush, too.
+//! One thread writes, one flushes, one moves the log into the database, a few read. The writer drains its queue into groups
+//! that share one COMMIT; answers and announcements come after the flush behind it, so an answer means "durable on disk" and
+//! nobody hears of a row that is not: who has read one waits for the flush, too.
 
 mod flusher;
 mod mover;
